@@ -1,0 +1,113 @@
+"""Batch: everybody's recommendations into one Parquet file, a block of customers at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from regard.errors import WorkspaceError
+from regard.insight.answer import Answer, plain
+from regard.insight.history import Ask
+from regard.insight.recommend import blocks, recommend
+from regard.insight.shop import Shop
+from regard.progress import Progress, Silent
+
+SCHEMA: pa.Schema = pa.schema(
+    [
+        pa.field("customer", pa.string(), nullable=False),
+        pa.field("rank", pa.int32(), nullable=False),
+        pa.field("item", pa.string(), nullable=False),
+        pa.field("score", pa.float32(), nullable=False),
+        pa.field("probability", pa.float32()),
+        pa.field("level", pa.string(), nullable=False),
+        pa.field("reason", pa.string()),
+    ]
+)
+"""One row per customer and place; `rank` from 1; `reason` is the first one, null unless asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """What was written.
+
+    Args:
+        path: the file. customers, rows: how many. exclude: the rule used. model_version: None = no model.
+    """
+
+    path: str
+    customers: int
+    rows: int
+    exclude: str
+    model_version: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain types."""
+        return plain(self)
+
+
+def recommend_all(
+    shop: Shop,
+    path: Path,
+    *,
+    n: int = 10,
+    exclude: str = "",
+    allowed: NDArray[np.bool_] | None = None,
+    why: bool = False,
+    progress: Progress | None = None,
+) -> Batch:
+    """The top n of every customer of the log, streamed into `path`; memory holds one block of customers.
+
+    The file appears when it is complete: it is written beside its place and moved there.
+
+    Args:
+        shop, n, exclude, allowed, why: as in `recommend`. path: the Parquet file. progress: told of every block.
+
+    Raises:
+        WorkspaceError: the file cannot be written.
+    """
+    progress = progress or Silent()
+    rule = shop.exclude(exclude)
+    customers, rows = np.flatnonzero(shop.log.lengths > 0), 0
+    progress.start("recommending", total=len(customers))
+    beside = path.with_name(path.name + ".part")
+    try:
+        with pq.ParquetWriter(beside, SCHEMA, compression="zstd") as writer:
+            for block in blocks(len(customers), len(shop.log.items)):
+                asks = [Ask(customer=name) for name in shop.log.customers.names(customers[block])]
+                answers = recommend(shop, asks, n=n, exclude=rule, allowed=allowed, why=why)
+                table = _table(answers)
+                writer.write_table(table)
+                rows += table.num_rows
+                progress.advance(len(asks))
+        beside.replace(path)
+    except OSError as error:
+        raise WorkspaceError(
+            f"{path} cannot be written: {error.strerror or error}", hint="check the folder and the space left"
+        ) from None
+    finally:
+        beside.unlink(missing_ok=True)
+    progress.finish(f"{rows:,} rows")
+    version = shop.ranker.version if shop.ranker else None
+    return Batch(path=str(path), customers=len(customers), rows=rows, exclude=rule, model_version=version)
+
+
+def _table(answers: list[Answer]) -> pa.Table:
+    flat = [(answer, rank, item) for answer in answers for rank, item in enumerate(answer.items, start=1)]
+    return pa.table(
+        {
+            "customer": [answer.customer for answer, _, _ in flat],
+            "rank": [rank for _, rank, _ in flat],
+            "item": [item.item for _, _, item in flat],
+            "score": [item.score for _, _, item in flat],
+            "probability": [item.probability for _, _, item in flat],
+            "level": [item.level for _, _, item in flat],
+            "reason": [item.reasons[0].text if item.reasons else None for _, _, item in flat],
+        },
+        schema=SCHEMA,
+    )

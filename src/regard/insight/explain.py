@@ -1,0 +1,130 @@
+"""Explain: which of a customer's own events moved a recommendation, found by deleting them and asking again.
+
+Deleting means scoring the same customer from a log without the event: positions, baskets, gaps, own counts and the
+repeat pointer are
+recomputed, the shop's counts and the parameters stay. An effect is the difference of the item's logit, with the event
+minus without.
+
+For people, events are deleted in groups: all of one behaviour on one item together. Of three purchases of the same
+lamp, deleting one
+leaves two and would hide the reason. `effects(..., grouped=False)` deletes one event at a time, as faithfulness is
+measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regard.insight import words
+from regard.insight.answer import Reason
+from regard.insight.ranker import Ranker
+from regard.insight.shop import Shop
+from regard.sequences.log import Log
+from regard.sequences.ragged import Ragged
+
+LATEST = 200
+"""Events looked at, from the newest back: older ones move little, and each costs one scoring."""
+
+BLOCK_CELLS = 8_000_000
+"""Scores held at a time (variants x items): 32 MB of float32."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Effects:
+    """What each deletion did.
+
+    Args:
+        groups: G rows of event rows (of the asked log) that were deleted together, newest group first.
+        effect: float32 [G, K], logit with the events minus logit without, for each of the K items.
+    """
+
+    groups: Ragged
+    effect: NDArray[np.float32]
+
+
+def effects(
+    ranker: Ranker, query: Log, asof: int, items: NDArray[np.int64], *, grouped: bool = True, latest: int = LATEST
+) -> Effects:
+    """Delete one customer's events, one group at a time, and see what the items lose.
+
+    Args:
+        ranker: who scores. query: the log of one customer. asof: seconds.
+        items: int64 [K] codes of the query's catalogue.
+        grouped: all events of one behaviour on one item together; False = one event at a time.
+        latest: events looked at.
+    """
+    rows = np.arange(query.events)[::-1][:latest]
+    if grouped:
+        key = query.behaviour[rows].astype(np.int64) * (len(query.items) + 1) + query.item[rows] + 1
+        _, first, group = np.unique(key, return_index=True, return_inverse=True)
+        place = np.empty(len(first), dtype=np.int64)
+        place[np.argsort(first)] = np.arange(len(first))
+        groups = Ragged.from_groups(place[group], rows, len(first))
+    else:
+        groups = Ragged.from_groups(np.arange(len(rows)), rows, len(rows))
+    return Effects(groups=groups, effect=_scored(ranker, query, asof, items, groups))
+
+
+def _scored(ranker: Ranker, query: Log, asof: int, items: NDArray[np.int64], groups: Ragged) -> NDArray[np.float32]:
+    base = ranker.score(query, np.array([asof], dtype=np.int64))[0, items]
+    drop = np.empty((len(groups), len(items)), dtype=np.float32)
+    size = max(1, min(256, BLOCK_CELLS // max(len(query.items), 1)))
+    for start in range(0, len(groups), size):
+        part = groups.take(np.arange(start, min(start + size, len(groups))))
+        keep = np.ones((len(part), query.events), dtype=bool)
+        keep[np.repeat(np.arange(len(part)), part.lengths), part.values] = False
+        variants = query.take(np.zeros(len(part), dtype=np.int64)).where(keep.ravel())
+        asofs = np.full(len(part), asof, dtype=np.int64)
+        drop[start : start + len(part)] = base - ranker.score(variants, asofs)[:, items]
+    return drop
+
+
+def why(
+    shop: Shop, query: Log, asof: int, items: NDArray[np.int64], *, most: int = 3, share: float = 0.1
+) -> list[tuple[Reason, ...]]:
+    """The events that speak most for each item, in words.
+
+    Args:
+        shop: names, language and ranker. query: the log of one customer. asof: seconds.
+        items: int64 [K] codes. most: reasons per item.
+        share: a reason must move the item at least this share of what the first one does: a list of trifles explains
+            nothing.
+
+    Returns:
+        K tuples, strongest first; empty where no event of the customer's speaks for the item.
+    """
+    if shop.ranker is None or query.events == 0:
+        return [()] * len(items)
+    found = effects(shop.ranker, query, asof, items)
+    reasons = []
+    for column in range(len(items)):
+        effect = found.effect[:, column]
+        best = np.argsort(-effect, kind="stable")[:most]
+        floor = max(1e-6, share * float(effect.max(initial=0.0)))
+        reasons.append(
+            tuple(_reason(shop, query, asof, found.groups[g], float(effect[g])) for g in best if effect[g] >= floor)
+        )
+    return reasons
+
+
+def _reason(shop: Shop, query: Log, asof: int, rows: NDArray[np.int64], effect: float) -> Reason:
+    last = int(rows.max())
+    behaviour = query.behaviours[query.behaviour[last]]
+    item = query.items.id(int(query.item[last])) if query.item[last] >= 0 else None
+    when = words.local(int(query.time[last]), query.time_zone) if query.clock == "clock" else None
+    said = words.day(when, words.local(asof, query.time_zone), shop.language) if when else ""
+    name = shop.name(item) if item else ""
+    times = len(np.unique(query.basket[rows]))
+    return Reason(
+        text=words.event(behaviour, name or item or "", times, said, shop.language),
+        kind="event",
+        effect=effect,
+        behaviour=behaviour,
+        item=item,
+        name=name or None,
+        time=when.isoformat() if when else None,
+        times=times,
+    )

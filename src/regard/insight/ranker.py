@@ -1,0 +1,98 @@
+"""Ranker: a scorer put before a shop that has moved on since it learned: new items, customers, behaviours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regard.evaluation.scorer import Scorer
+from regard.sequences.log import Log
+from regard.sequences.vocabulary import Vocabulary
+
+
+@runtime_checkable
+class Model(Protocol):
+    """What a trained model can do beside scoring; `regard.model.runtime.Runtime` is one."""
+
+    name: str
+    card: Mapping[str, Any]
+
+    @property
+    def view_items(self) -> Vocabulary:
+        """The items it learned, in the order of its scores."""
+
+    @property
+    def item_vectors(self) -> NDArray[np.float32]:
+        """float32 [V, D]."""
+
+    def score(self, queries: Log, asof: NDArray[np.int64]) -> NDArray[np.float32]:
+        """float32 [Q, V] logits."""
+
+    def propensity(
+        self, queries: Log, asof: NDArray[np.int64], horizons_days: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """float32 [Q, K] probability of a target event within each horizon."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ranker:
+    """A scorer, and the words in which it must be asked.
+
+    Args:
+        scorer: gives the scores.
+        items: the items it knows, in the order of its columns.
+        behaviours: the behaviours it knows, in the order of its codes.
+        version: id of the model; None for counting.
+    """
+
+    scorer: Scorer
+    items: Vocabulary
+    behaviours: tuple[str, ...]
+    version: str | None = None
+    _columns: list[tuple[Vocabulary, NDArray[np.int64]]] = field(default_factory=list, repr=False)
+
+    @property
+    def level(self) -> str:
+        """'model' or 'counting'."""
+        return "counting" if self.version is None else "model"
+
+    def aligned(self, queries: Log) -> Log:
+        """The same histories in the scorer's codes; events of a behaviour it never learned are left out."""
+        if queries.items is self.items and queries.behaviours == self.behaviours:
+            return queries
+        known = queries.is_behaviour(self.behaviours)
+        kept = queries if known.all() else queries.where(known)
+        table = np.append(self.columns(kept.items), -1).astype(np.int32)
+        words = {name: code for code, name in enumerate(self.behaviours)}
+        speech = np.array([words.get(name, 0) for name in kept.behaviours] + [0], dtype=np.int16)
+        merchandise = np.zeros(len(self.items), dtype=bool)
+        shared = np.flatnonzero(table[:-1] >= 0)
+        merchandise[table[shared]] = kept.merchandise[shared]
+        return replace(
+            kept,
+            items=self.items,
+            behaviours=self.behaviours,
+            item=table[kept.item],
+            behaviour=speech[kept.behaviour],
+            merchandise=merchandise,
+        )
+
+    def columns(self, items: Vocabulary) -> NDArray[np.int64]:
+        """int64 [V of `items`], the scorer's column of each item, -1 where it does not know it."""
+        if not self._columns or self._columns[0][0] is not items:
+            self._columns[:] = [(items, self.items.codes(items.ids.to_pylist()))]
+        return self._columns[0][1]
+
+    def score(self, queries: Log, asof: NDArray[np.int64]) -> NDArray[np.float32]:
+        """float32 [Q, V of the queries]: -inf for the items that the scorer does not know."""
+        scores = self.scorer.score(self.aligned(queries), asof)
+        columns = self.columns(queries.items)
+        if len(columns) == scores.shape[1] and np.array_equal(columns, np.arange(len(columns))):
+            return scores
+        wide = np.full((len(queries), len(columns)), -np.inf, dtype=np.float32)
+        wide[:, columns >= 0] = scores[:, columns[columns >= 0]]
+        return wide

@@ -1,0 +1,265 @@
+"""Recommend: the top n for one customer or many, scored exactly over the whole catalogue, level by level."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regard.errors import UsageError
+from regard.insight import fallback, words
+from regard.insight.answer import Answer, Level, Reason, Recommended
+from regard.insight.candidates import own_items
+from regard.insight.explain import why as explained
+from regard.insight.history import BASKET_BEHAVIOUR, Ask
+from regard.insight.shop import Shop
+from regard.sequences.log import Log
+from regard.sequences.ragged import Ragged
+
+BLOCK_CELLS = 16_000_000
+"""Scores held at a time (customers x items): 64 MB of float32, whatever the catalogue's size."""
+
+
+def blocks(rows: int, width: int) -> Iterator[slice]:
+    """Slices of `rows` such that no block holds more than BLOCK_CELLS scores; never more than 1,024 rows.
+
+    >>> [s.stop - s.start for s in blocks(5, 8_000_000)]
+    [2, 2, 1]
+    """
+    size = max(1, min(1024, BLOCK_CELLS // max(width, 1)))
+    for start in range(0, rows, size):
+        yield slice(start, min(start + size, rows))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Found:
+    """The items of one answer before they are written out.
+
+    Args:
+        items: int64 [k] catalogue codes, best first. scores: float32 [k].
+        levels: where each comes from. probabilities: float32 [k], NaN where there is none.
+    """
+
+    items: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    levels: list[Level]
+    probabilities: NDArray[np.float32]
+
+
+def recommend(
+    shop: Shop,
+    asks: Sequence[Ask],
+    *,
+    n: int = 10,
+    exclude: str = "",
+    allowed: NDArray[np.bool_] | None = None,
+    why: bool = False,
+    at: int | None = None,
+) -> list[Answer]:
+    """The top n for each question.
+
+    Args:
+        shop: the data and the ranker. asks: Q questions. n: items per answer.
+        exclude: 'none', 'target' or 'seen': which of a customer's own items are no candidates; '' = by the data (see
+            `Shop.exclude`).
+        allowed: bool [V] candidates (see `candidates.candidates`); None = all merchandise.
+        why: find the reasons too, by deletion (see `explain`); some hundred scorings per customer.
+        at: seconds, when the questions are asked; None = at the shop's latest event.
+
+    Raises:
+        UsageError: n is not positive, or exclude is not a rule.
+    """
+    if n < 1:
+        raise UsageError(f"n is {n}", hint="ask for at least one item")
+    rule = shop.exclude(exclude)
+    allowed = shop.log.merchandise if allowed is None else allowed & shop.log.merchandise
+    answers: list[Answer] = []
+    for block in blocks(len(asks), len(shop.log.items)):
+        answers.extend(_answer_block(shop, asks[block], n, rule, allowed, why, at))
+    return answers
+
+
+def _answer_block(
+    shop: Shop, asks: Sequence[Ask], n: int, rule: str, allowed: NDArray[np.bool_], why: bool, at: int | None
+) -> list[Answer]:
+    queries = shop.histories(asks, at)
+    asof = shop.asof(queries, at)
+    levels = [_level(shop, queries, row, ask) for row, ask in enumerate(asks)]
+    personal = np.array([row for row, level in enumerate(levels) if _ranked(shop, level)], dtype=np.int64)
+    barred = Ragged.from_groups(*own_items(queries, shop.target, rule), len(asks))
+    scores: Sequence[NDArray[np.float32]] = (
+        list(shop.ranker.score(queries.take(personal), asof[personal])) if shop.ranker and len(personal) else []
+    )
+    place = {int(row): number for number, row in enumerate(personal)}
+    answers = []
+    for row, ask in enumerate(asks):
+        open_row = allowed.copy()
+        open_row[barred[row]] = False
+        open_row[_in_basket(shop, ask)] = False
+        first = scores[place[row]] if row in place else None
+        answers.append(_answer(shop, ask, queries, row, asof, levels[row], first, open_row, n, rule, why))
+    return answers
+
+
+def _level(shop: Shop, queries: Log, row: int, ask: Ask) -> Level:
+    """The most personal level that can read this question."""
+    items = queries.item[queries.offsets[row] : queries.offsets[row + 1]]
+    if len(items):
+        columns = shop.ranker.columns(shop.log.items) if shop.ranker else None
+        stored = ask.customer is not None and ask.customer in shop.log.customers
+        if columns is not None and (np.append(columns, -1)[items] >= 0).any():
+            return cast(Level, shop.ranker.level if stored and shop.ranker else "history")
+        if (items >= 0).any():
+            return "similar"
+    return "interests" if ask.interests else fallback.general_level(shop)
+
+
+def _ranked(shop: Shop, level: Level) -> bool:
+    """Whether the ranker answers; counting knows nothing of a stranger's basket, whose likes are looked up."""
+    return shop.ranker is not None and (
+        level in ("model", "counting") or (level == "history" and shop.model is not None)
+    )
+
+
+def _in_basket(shop: Shop, ask: Ask) -> NDArray[np.int64]:
+    """Codes of items that lie in the open basket: nobody needs to be told of them."""
+    codes = shop.log.items.codes(event.item for event in ask.events if event.behaviour == BASKET_BEHAVIOUR)
+    return codes[codes >= 0]
+
+
+def _answer(
+    shop: Shop, ask: Ask, queries: Log, row: int, asof: NDArray[np.int64], level: Level,
+    first: NDArray[np.float32] | None, allowed: NDArray[np.bool_], n: int, rule: str, why: bool,
+) -> Answer:  # fmt: skip
+    notes: list[str] = []
+    sources: list[str | None] = []
+    if first is None and level in ("history", "similar"):
+        alike = fallback.by_content(shop, queries, row)
+        if alike is None:
+            level = fallback.general_level(shop)
+        else:
+            first, sources = alike[0], [shop.log.items.id(int(code)) for code in alike[1]]
+    if level == "interests":
+        wished = fallback.by_interests(shop, ask)
+        if wished is None:
+            level = fallback.general_level(shop)
+            notes.append(words.nothing_matches(list(ask.interests), shop.language))
+        else:
+            first, sources = wished[0], wished[1]
+            if wished[2]:
+                notes.append(words.nothing_matches(wished[2], shop.language))
+    found = _fill(shop, level, first, allowed, n)
+    if len(found.items) < n:
+        notes.append(words.fewer(len(found.items), n, shop.language))
+    reasons = _reasons(shop, queries, row, asof, found, level, sources) if why else [()] * len(found.items)
+    used = _ranked(shop, level)
+    return Answer(
+        customer=ask.customer,
+        items=_written(shop, found, reasons),
+        fallback_level=level,
+        exclude=rule,
+        model_version=shop.ranker.version if used and shop.ranker else None,
+        notes=tuple(notes),
+    )
+
+
+def _fill(shop: Shop, level: Level, first: NDArray[np.float32] | None, allowed: NDArray[np.bool_], n: int) -> Found:
+    """The best n of the answer's own level, completed by the general levels where it has fewer."""
+    chain: list[tuple[Level, NDArray[np.float32]]] = [] if first is None else [(level, first)]
+    items: list[NDArray[np.int64]] = []
+    scores: list[NDArray[np.float32]] = []
+    levels: list[Level] = []
+    left, missing = allowed.copy(), n
+    for general in fallback.GENERAL:
+        if first is None and fallback.GENERAL.index(general) < fallback.GENERAL.index(level):
+            continue
+        chain.append((general, np.empty(0, dtype=np.float32)))
+    for name, values in chain:
+        if missing == 0:
+            break
+        values = values if len(values) else fallback.general(shop, name)
+        best = top(np.where(left, values, -np.inf), missing)
+        items.append(best)
+        scores.append(values[best])
+        levels.extend([name] * len(best))
+        left[best] = False
+        missing -= len(best)
+    chosen = np.concatenate(items) if items else np.empty(0, dtype=np.int64)
+    chance = np.full(len(chosen), np.nan, dtype=np.float32)
+    if first is not None and shop.model is not None and _ranked(shop, level):
+        own = np.array([name == level for name in levels], dtype=bool)
+        chance[own] = softmax(first)[chosen[own]]
+    flat = np.concatenate(scores) if scores else np.empty(0, dtype=np.float32)
+    return Found(items=chosen, scores=flat, levels=levels, probabilities=chance)
+
+
+def top(scores: NDArray[np.floating], n: int) -> NDArray[np.int64]:
+    """Codes of the n largest scores, best first, ties by code; -inf never wins a place.
+
+    >>> top(np.array([1.0, 3.0, -np.inf, 3.0]), 3).tolist()
+    [1, 3, 0]
+    """
+    count = min(n, int((scores > -np.inf).sum()))
+    if count == 0:
+        return np.empty(0, dtype=np.int64)
+    threshold = np.partition(scores, len(scores) - count)[len(scores) - count]
+    near = np.flatnonzero(scores >= threshold)
+    return near[np.argsort(-scores[near], kind="stable")][:count].astype(np.int64)
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float32]:
+    """float32 [V] probabilities; -inf has none."""
+    raised = np.exp(logits - logits.max())
+    return np.asarray(raised / raised.sum(), dtype=np.float32)
+
+
+def _reasons(
+    shop: Shop, queries: Log, row: int, asof: NDArray[np.int64], found: Found, level: Level, sources: list[str | None]
+) -> list[tuple[Reason, ...]]:
+    reasons: list[tuple[Reason, ...]] = []
+    own = np.array([name == level for name in found.levels], dtype=bool)
+    deep: list[tuple[Reason, ...]] = []
+    if _ranked(shop, level) and own.any():
+        deep = explained(shop, queries.take(np.array([row])), int(asof[row]), found.items[own])
+    for code, name in zip(found.items, found.levels, strict=True):
+        if name == level and _ranked(shop, name):
+            reasons.append(deep[len(reasons)] or (_popular(shop, int(code)),))
+        elif name == level and sources:
+            reasons.append((_by_source(shop, name, sources[int(code)] or ""),))
+        else:
+            reasons.append((fallback.general_reason(shop, name, int(code)),))
+    return reasons
+
+
+def _by_source(shop: Shop, level: Level, source: str) -> Reason:
+    label = shop.name(source) or source
+    if level != "interests":
+        return Reason(kind="similar", text=words.similar(label, shop.language), item=source, name=shop.name(source))
+    return Reason(kind="interest", text=words.interest(label, shop.language))
+
+
+def _popular(shop: Shop, item: int) -> Reason:
+    """What is left to say of an item that no event of the customer's speaks for."""
+    recent = shop.recent_popularity[item] > 0
+    level: Level = "recent popularity" if recent else "popularity" if shop.popularity[item] > 0 else "new"
+    return fallback.general_reason(shop, level, item)
+
+
+def _written(shop: Shop, found: Found, reasons: Sequence[tuple[Reason, ...]]) -> tuple[Recommended, ...]:
+    ids = shop.log.items.names(found.items) if len(found.items) else []
+    return tuple(
+        Recommended(
+            item=item,
+            name=shop.name(item),
+            score=float(score),
+            level=level,
+            probability=None if np.isnan(chance) else float(chance),
+            reasons=tuple(why),
+        )
+        for item, score, level, chance, why in zip(
+            ids, found.scores, found.levels, found.probabilities, reasons, strict=True
+        )
+    )

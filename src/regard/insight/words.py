@@ -1,0 +1,134 @@
+"""Words: reasons as people say them, one line each, in English and Chinese."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+ENGLISH = {
+    "purchase": "you bought {item}",
+    "view_item": "you looked at {item}",
+    "select_item": "you clicked on {item}",
+    "add_to_cart": "you put {item} in the basket",
+    "remove_from_cart": "you took {item} out of the basket",
+    "add_to_wishlist": "you put {item} on the wish list",
+    "favourite": "you marked {item} as a favourite",
+    "begin_checkout": "you began to check out {item}",
+    "refund": "you returned {item}",
+    "review": "you reviewed {item}",
+    "rating": "you rated {item}",
+    "play": "you played {item}",
+    "like": "you liked {item}",
+    "share": "you shared {item}",
+    "follow": "you followed {item}",
+    "impression": "you were shown {item}",
+}
+CHINESE = {
+    "purchase": "购买了{item}",
+    "view_item": "浏览了{item}",
+    "select_item": "点击了{item}",
+    "add_to_cart": "把{item}加入了购物车",
+    "remove_from_cart": "把{item}移出了购物车",
+    "add_to_wishlist": "把{item}加入了心愿单",
+    "favourite": "收藏了{item}",
+    "begin_checkout": "为{item}开始结账",
+    "refund": "退回了{item}",
+    "review": "评论了{item}",
+    "rating": "给{item}打了分",
+    "play": "播放了{item}",
+    "like": "点赞了{item}",
+    "share": "分享了{item}",
+    "follow": "关注了{item}",
+    "impression": "看到了{item}",
+}
+MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+
+
+def day(time: datetime, now: datetime, language: str) -> str:
+    """A day, with its year only where it is not this year's.
+
+    >>> day(datetime(2026, 3, 1), datetime(2026, 5, 1), "en"), day(datetime(2025, 3, 1), datetime(2026, 5, 1), "zh")
+    ('1 March', '2025年3月1日')
+    """
+    other = time.year != now.year
+    if language == "zh":
+        return (f"{time.year}年" if other else "") + f"{time.month}月{time.day}日"
+    return f"{time.day} {MONTHS[time.month - 1]}" + (f" {time.year}" if other else "")
+
+
+def local(seconds: int, zone: str) -> datetime:
+    """Seconds since 1970 as the shop's wall clock."""
+    return datetime.fromtimestamp(seconds, ZoneInfo(zone))
+
+
+def event(behaviour: str, item: str, times: int, when: str, language: str) -> str:
+    """Because of something the customer did.
+
+    >>> event("purchase", "red lamp", 3, "3 March", "en")
+    'because you bought red lamp on 3 March (3 times)'
+    >>> event("purchase", "台灯", 3, "3月3日", "zh")
+    '因为您在3月3日购买了台灯（共3次）'
+    """
+    if language == "zh":
+        act = CHINESE.get(behaviour, f"对{{item}}有过“{behaviour}”行为") if item else f"有过“{behaviour}”行为"
+        return (
+            "因为您" + (f"在{when}" if when else "") + act.format(item=item) + (f"（共{times}次）" if times > 1 else "")
+        )
+    act = ENGLISH.get(behaviour, f"of '{behaviour}' on {{item}}") if item else f"of '{behaviour}'"
+    return (
+        "because "
+        + act.format(item=item)
+        + (f" on {when}" if when else "")
+        + (f" ({times} times)" if times > 1 else "")
+    )
+
+
+def similar(item: str, language: str) -> str:
+    """Because its content is like an item's.
+
+    >>> similar("red lamp", "en")
+    'similar to red lamp'
+    """
+    return f"与{item}相似" if language == "zh" else f"similar to {item}"
+
+
+def interest(what: str, language: str) -> str:
+    """Because of a declared interest."""
+    return f"符合您的兴趣：{what}" if language == "zh" else f"matches your interest in {what}"
+
+
+def popular(customers: int, days: int | None, language: str) -> str:
+    """Because many want it.
+
+    >>> popular(1, 30, "en")
+    'wanted by 1 customer in the last 30 days'
+    """
+    if language == "zh":
+        return f"最近{days}天有{customers}位顾客选择" if days else f"有{customers}位顾客选择"
+    people = f"{customers:,} customer" + ("" if customers == 1 else "s")
+    return f"wanted by {people}" + (f" in the last {days} days" if days else "")
+
+
+def fresh(language: str) -> str:
+    """Because it is new."""
+    return "新品" if language == "zh" else "new in the shop"
+
+
+def nothing_matches(interests: list[str], language: str) -> str:
+    """A note about interests that nothing in the catalogue answers to."""
+    listed = ", ".join(interests)
+    return (
+        f"商品库中没有与以下兴趣相符的商品：{listed}"
+        if language == "zh"
+        else f"nothing in the catalogue matches: {listed}"
+    )
+
+
+def fewer(found: int, asked: int, language: str) -> str:
+    """A note about a list that could not be filled."""
+    if language == "zh":
+        return f"符合条件的商品只有{found}件（要求{asked}件）"
+    return f"only {found} of {asked}: no more items pass the conditions"

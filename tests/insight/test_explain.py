@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from regard.insight import Ask, Shop, effects, recommend
+
+
+def test_effects_are_what_each_event_pulls(shop: Shop) -> None:
+    query = shop.log.take(np.array([0]))  # ann: looked at lamp, bought lamp, paid postage
+    bulb = shop.log.items.codes(["bulb"])
+    single = effects(shop.ranker, query, shop.now, bulb, grouped=False)
+    assert single.effect[:, 0].tolist() == [0.0, 5.0, 5.0]  # newest first
+    assert single.groups.values.tolist() == [2, 1, 0]
+
+
+def test_groups_delete_all_of_one_behaviour_on_one_item(shop: Shop) -> None:
+    bob = shop.log.take(np.array([1]))  # cup and tea together, later tea again
+    tea = shop.log.items.codes(["tea"])
+    found = effects(shop.ranker, bob, shop.now, tea)
+    assert [sorted(rows.tolist()) for rows in found.groups] == [[1, 2], [0]]
+    assert found.effect[:, 0].tolist() == [6.0, 1.0]
+
+
+def test_only_the_latest_events_are_looked_at(shop: Shop) -> None:
+    bob = shop.log.take(np.array([1]))
+    found = effects(shop.ranker, bob, shop.now, shop.log.items.codes(["tea"]), grouped=False, latest=2)
+    assert found.groups.values.tolist() == [2, 1]
+
+
+def test_blocks_do_not_change_effects(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    bob, tea = shop.log.take(np.array([1])), shop.log.items.codes(["tea", "cup"])
+    whole = effects(shop.ranker, bob, shop.now, tea).effect
+    monkeypatch.setattr("regard.insight.explain.BLOCK_CELLS", 1)
+    assert np.array_equal(effects(shop.ranker, bob, shop.now, tea).effect, whole)
+
+
+def test_reasons_are_readable_lines(shop: Shop) -> None:
+    (answer,) = recommend(shop, [Ask(customer="bob")], n=1, why=True)
+    assert [reason.text for reason in answer.items[0].reasons] == [
+        "because you bought green tea on 10 February (2 times)",
+        "because you bought blue cup on 4 January",
+    ]
+    first = answer.items[0].reasons[0]
+    assert (first.item, first.behaviour, first.times, first.effect) == ("tea", "purchase", 2, 6.0)
+
+
+def test_reasons_in_chinese(shop: Shop) -> None:
+    (answer,) = recommend(replace(shop, language="zh"), [Ask(customer="bob")], n=1, why=True)
+    assert answer.items[0].reasons[0].text == "因为您在2月10日购买了green tea（共2次）"
+
+
+def test_an_item_that_nothing_speaks_for_says_that_others_want_it(shop: Shop) -> None:
+    (answer,) = recommend(shop, [Ask(customer="ann")], n=4, why=True, exclude="none")
+    tea = next(item for item in answer.items if item.item == "tea")
+    assert [reason.kind for reason in tea.reasons] == ["popularity"]
+
+
+def test_reasons_cost_one_question_per_deletion(shop: Shop, pairs) -> None:
+    recommend(shop, [Ask(customer="bob")], n=3, why=True)
+    assert pairs.asked == [1, 1, 2]  # the answer, the undeleted history, its two groups

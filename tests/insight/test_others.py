@@ -1,0 +1,108 @@
+"""Candidates, intent, batch and ranker."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from regard.errors import UsageError, WorkspaceError
+from regard.insight import Ask, Ranker, Shop, candidates, given, intent, recommend, recommend_all
+from regard.insight.history import histories
+from regard.insight.intent import base_rate
+
+
+def names(shop: Shop, mask: np.ndarray) -> set[str]:
+    return set(shop.log.items.names(np.flatnonzero(mask)))
+
+
+def test_lists(shop: Shop) -> None:
+    assert names(shop, candidates(shop, allow=["lamp", "post", "not here"])) == {"lamp"}
+    assert names(shop, candidates(shop, deny=["lamp", "not here"])) == {"cup", "tea", "vase", "bulb", "candle"}
+    assert names(shop, candidates(shop, stock={"lamp": 3, "cup": 0})) == {"lamp"}
+    assert names(shop, candidates(shop, stock=["tea"], deny=["tea"])) == set()
+
+
+def test_filter_and_items_without_a_row(shop: Shop) -> None:
+    assert names(shop, candidates(shop, filter='category = "kitchen" and price < 6')) == {"tea"}
+    assert "post" not in names(shop, candidates(shop, filter="not (price > 1000)"))
+
+
+def test_filter_with_an_unknown_column(shop: Shop) -> None:
+    with pytest.raises(UsageError, match="colour"):
+        candidates(shop, filter='colour = "red"')
+
+
+def test_intent_of_the_known_and_the_unknown(shop: Shop) -> None:
+    known, unknown = intent(shop, [Ask(customer="ann"), Ask(customer="nobody")], horizons=(30, 7, 7))
+    assert [p.days for p in known.propensities] == [7, 30]
+    assert known.propensities[1].probability == pytest.approx(1 - np.exp(-3), rel=1e-5)
+    assert (known.fallback_level, unknown.fallback_level) == ("model", "base rate")
+    assert (known.model_version, unknown.model_version) == ("m1", None)
+    assert unknown.propensities[1].probability == pytest.approx(1 / 2)  # of ann and bob, bob came back
+
+
+def test_base_rate_of_a_short_log_is_zero(shop: Shop) -> None:
+    assert base_rate(shop, 1000) == 0.0
+
+
+def test_intent_refuses_nonsense(shop: Shop, log_of) -> None:
+    with pytest.raises(UsageError, match="positive"):
+        intent(shop, [Ask()], horizons=(0,))
+    with pytest.raises(UsageError, match="events with times"):
+        intent(Shop.of(log_of([("a", "purchase", "x", 0)], clock="none"), target=("purchase",)), [Ask()])
+
+
+def test_batch_equals_asking_one_by_one(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["regard.insight.recommend"], "BLOCK_CELLS", 12)
+    batch = recommend_all(shop, tmp_path / "all.parquet", n=3, why=True)
+    rows = pq.read_table(tmp_path / "all.parquet").to_pylist()
+    assert (batch.customers, batch.rows) == (5, len(rows))
+    one = recommend(shop, [Ask(customer="bob")], n=3, why=True)[0]
+    mine = [row for row in rows if row["customer"] == "bob"]
+    assert [row["item"] for row in mine] == [item.item for item in one.items]
+    assert [row["rank"] for row in mine] == [1, 2, 3]
+    assert mine[0]["reason"] == one.items[0].reasons[0].text
+
+
+def test_batch_leaves_nothing_behind_when_it_fails(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "all.parquet").write_bytes(b"old")
+    monkeypatch.setattr("regard.insight.batch._table", broken)
+    with pytest.raises(WorkspaceError, match="No space left"):
+        recommend_all(shop, tmp_path / "all.parquet")
+    assert [path.name for path in tmp_path.iterdir()] == ["all.parquet"]
+    assert (tmp_path / "all.parquet").read_bytes() == b"old"
+
+
+def test_ranker_speaks_the_scorer_s_codes(shop: Shop, pairs) -> None:
+    aligned = shop.ranker.aligned(shop.log)
+    assert aligned.items is pairs.view_items
+    assert aligned.behaviours == ("view_item", "purchase")
+    lamp, vase = pairs.view_items.code("lamp"), shop.log.items.code("vase")
+    assert aligned.item[0] == lamp
+    assert (aligned.item[shop.log.item == vase] == -1).all()
+
+
+def test_ranker_leaves_out_behaviours_it_never_learned(shop: Shop, pairs) -> None:
+    narrow = Ranker(scorer=pairs, items=pairs.view_items, behaviours=("purchase",), version="m1")
+    assert narrow.aligned(shop.log).events == int(shop.log.is_behaviour(("purchase",)).sum())
+
+
+def test_unknown_items_score_minus_infinity(shop: Shop) -> None:
+    scores = shop.ranker.score(shop.log, shop.asof(shop.log))
+    assert scores.shape == (len(shop.log), len(shop.log.items))
+    assert np.isneginf(scores[:, shop.log.items.codes(["post", "vase", "candle"])]).all()
+
+
+def test_told_events_come_after_stored_ones_whatever_their_time(shop: Shop) -> None:
+    queries = histories(shop.log, [Ask(customer="bob", events=given([{"item": "lamp", "time": 0}])), Ask()], shop.now)
+    assert queries.lengths.tolist() == [4, 0]
+    assert (np.diff(queries.time) >= 0).all()
+    assert queries.items.id(int(queries.item[-1])) == "lamp"
+    assert queries.behaviours[queries.behaviour[-1]] == "view_item"  # this shop has no baskets
