@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from regard.insight import Ask, Shop, effects, recommend
+from regard.errors import UsageError
+from regard.insight import Ask, Shop, effects, explain, recommend
 
 
 def test_effects_are_what_each_event_pulls(shop: Shop) -> None:
@@ -33,7 +35,7 @@ def test_only_the_latest_events_are_looked_at(shop: Shop) -> None:
 def test_blocks_do_not_change_effects(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     bob, tea = shop.log.take(np.array([1])), shop.log.items.codes(["tea", "cup"])
     whole = effects(shop.ranker, bob, shop.now, tea).effect
-    monkeypatch.setattr("regard.insight.explain.BLOCK_CELLS", 1)
+    monkeypatch.setattr(sys.modules["regard.insight.explain"], "BLOCK_CELLS", 1)
     assert np.array_equal(effects(shop.ranker, bob, shop.now, tea).effect, whole)
 
 
@@ -61,3 +63,22 @@ def test_an_item_that_nothing_speaks_for_says_that_others_want_it(shop: Shop) ->
 def test_reasons_cost_one_question_per_deletion(shop: Shop, pairs) -> None:
     recommend(shop, [Ask(customer="bob")], n=3, why=True)
     assert pairs.asked == [1, 1, 2]  # the answer, the undeleted history, its two groups
+
+
+def test_an_explanation_names_what_speaks_for_and_against(shop: Shop, pairs) -> None:
+    pairs.pull[2, 1] = -4.0  # a lamp speaks against cups
+    answer = explain(shop, "ann", "cup")
+    assert [(reason.item, reason.effect) for reason in answer.reasons][:2] == [("lamp", -4.0), ("lamp", -4.0)]
+    assert answer.reasons[0].text == "you bought red lamp on 3 January"
+    assert (answer.rank, answer.score, answer.model_version) == (4, -8.0, "m1")
+
+
+def test_an_item_that_is_no_candidate_has_no_rank(shop: Shop) -> None:
+    assert explain(shop, "ann", "lamp", exclude="target").rank is None
+
+
+def test_what_cannot_be_explained_is_refused(shop: Shop) -> None:
+    with pytest.raises(UsageError, match="customer 'nobody'"):
+        explain(shop, "nobody", "cup")
+    with pytest.raises(UsageError, match="never seen item 'vase'"):
+        explain(shop, "ann", "vase")

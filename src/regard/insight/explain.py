@@ -13,13 +13,16 @@ measured.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from regard.errors import UsageError
 from regard.insight import words
-from regard.insight.answer import Reason
+from regard.insight.answer import Reason, plain
+from regard.insight.candidates import own_items
 from regard.insight.ranker import Ranker
 from regard.insight.shop import Shop
 from regard.sequences.log import Log
@@ -104,13 +107,12 @@ def why(
         effect = found.effect[:, column]
         best = np.argsort(-effect, kind="stable")[:most]
         floor = max(1e-6, share * float(effect.max(initial=0.0)))
-        reasons.append(
-            tuple(_reason(shop, query, asof, found.groups[g], float(effect[g])) for g in best if effect[g] >= floor)
-        )
+        named = [_deed(shop, query, asof, found.groups[g], float(effect[g])) for g in best if effect[g] >= floor]
+        reasons.append(tuple(replace(deed, text=words.because(deed.text, shop.language)) for deed in named))
     return reasons
 
 
-def _reason(shop: Shop, query: Log, asof: int, rows: NDArray[np.int64], effect: float) -> Reason:
+def _deed(shop: Shop, query: Log, asof: int, rows: NDArray[np.int64], effect: float) -> Reason:
     last = int(rows.max())
     behaviour = query.behaviours[query.behaviour[last]]
     item = query.items.id(int(query.item[last])) if query.item[last] >= 0 else None
@@ -127,4 +129,67 @@ def _reason(shop: Shop, query: Log, asof: int, rows: NDArray[np.int64], effect: 
         name=name or None,
         time=when.isoformat() if when else None,
         times=times,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """Why one item stands where it does for one customer.
+
+    Args:
+        customer, item, name: what was asked about.
+        rank: the item's place among all candidates, from 1; None where it is no candidate.
+        score: its score. reasons: the events that move it most, for it or against it, largest effect first.
+        exclude: the rule used. model_version: id of the model, None for counting.
+    """
+
+    customer: str
+    item: str
+    name: str
+    rank: int | None
+    score: float
+    reasons: tuple[Reason, ...]
+    exclude: str
+    model_version: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain types."""
+        return plain(self)
+
+
+def explain(shop: Shop, customer: str, item: str, *, n: int = 10, exclude: str = "") -> Explanation:
+    """The events that move one item most for one known customer, also those that speak against it.
+
+    Args:
+        shop: the data and the ranker. customer: id. item: id. n: events (groups, see above) named.
+        exclude: as in `recommend`.
+
+    Raises:
+        UsageError: the customer has no events, the item is unknown, or the model has never seen it.
+    """
+    code = shop.log.customers.code(customer)
+    if code < 0 or shop.ranker is None or shop.log.lengths[code] == 0:
+        raise UsageError(
+            f"nothing is known of customer '{customer}'", hint="regard recommend answers with what is popular"
+        )
+    column = shop.codes([item])
+    query = shop.log.take(np.array([code]))
+    asof = shop.asof(query)
+    scores = shop.ranker.score(query, asof)[0]
+    if not np.isfinite(scores[column[0]]):
+        raise UsageError(f"the model has never seen item '{item}'", hint="regard train learns from the newest events")
+    rule = shop.exclude(exclude)
+    allowed = shop.log.merchandise.copy()
+    allowed[own_items(query, shop.target, rule)[1]] = False
+    found = effects(shop.ranker, query, int(asof[0]), column)
+    best = np.argsort(-np.abs(found.effect[:, 0]), kind="stable")[:n]
+    return Explanation(
+        customer=customer,
+        item=item,
+        name=shop.name(item),
+        rank=1 + int((scores[allowed] > scores[column[0]]).sum()) if allowed[column[0]] else None,
+        score=float(scores[column[0]]),
+        reasons=tuple(_deed(shop, query, int(asof[0]), found.groups[g], float(found.effect[g, 0])) for g in best),
+        exclude=rule,
+        model_version=shop.ranker.version,
     )

@@ -65,25 +65,32 @@ def local(seconds: int, zone: str) -> datetime:
 
 
 def event(behaviour: str, item: str, times: int, when: str, language: str) -> str:
-    """Because of something the customer did.
+    """Something the customer did.
 
     >>> event("purchase", "red lamp", 3, "3 March", "en")
-    'because you bought red lamp on 3 March (3 times)'
+    'you bought red lamp on 3 March (3 times)'
     >>> event("purchase", "台灯", 3, "3月3日", "zh")
-    '因为您在3月3日购买了台灯（共3次）'
+    '您在3月3日购买了台灯（共3次）'
     """
     if language == "zh":
         act = CHINESE.get(behaviour, f"对{{item}}有过“{behaviour}”行为") if item else f"有过“{behaviour}”行为"
         return (
-            "因为您" + (f"在{when}" if when else "") + act.format(item=item) + (f"（共{times}次）" if times > 1 else "")
+            "您"
+            + (f"在{when}" if when else "")
+            + act.replace("{item}", item)
+            + (f"（共{times}次）" if times > 1 else "")
         )
-    act = ENGLISH.get(behaviour, f"of '{behaviour}' on {{item}}") if item else f"of '{behaviour}'"
-    return (
-        "because "
-        + act.format(item=item)
-        + (f" on {when}" if when else "")
-        + (f" ({times} times)" if times > 1 else "")
-    )
+    act = ENGLISH.get(behaviour, f"you did '{behaviour}' on {{item}}") if item else f"you did '{behaviour}'"
+    return act.replace("{item}", item) + (f" on {when}" if when else "") + (f" ({times} times)" if times > 1 else "")
+
+
+def because(deed: str, language: str) -> str:
+    """The deed as a reason.
+
+    >>> because("you bought red lamp", "en")
+    'because you bought red lamp'
+    """
+    return f"因为{deed}" if language == "zh" else f"because {deed}"
 
 
 def similar(item: str, language: str) -> str:
