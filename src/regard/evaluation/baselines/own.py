@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.evaluation.baselines.history import has_several_behaviours, past
+from regard.evaluation.baselines.popularity import target_counts
 from regard.evaluation.baselines.recent import recent_counts
 from regard.sequences.log import Log
 from regard.sequences.view import View
@@ -37,7 +38,7 @@ class OwnCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class OwnFrequency:
-    """In how many of the customer's own target baskets the item was."""
+    """In how many of the customer's own target baskets the item was; all-time popularity decides ties."""
 
     name: str = "own_frequency"
 
@@ -46,8 +47,9 @@ class OwnFrequency:
         return (self,)
 
     def fit(self, view: View) -> OwnCounts:
-        """Nothing to learn but which behaviours count."""
-        floor = np.zeros(len(view.log.items), np.float32)
+        """Count what decides ties: it stays below any difference of one basket."""
+        ever = target_counts(view)
+        floor = np.float32(0.5) * ever / max(float(ever.max(initial=0)), 1.0)
         return OwnCounts(name=self.name, behaviours=view.target, decay=1.0, floor=floor)
 
 
@@ -72,7 +74,7 @@ class OwnDecayed:
         """Weights of popularity from 'only fills up' to 'as good as a purchase'; and which behaviours count."""
         kinds = (False, True) if has_several_behaviours(view.log, view.target) else (False,)
         days = (7, 30, 90) if view.log.clock == "clock" else (self.days,)
-        weights = (0.03, 0.1, 0.3, 1.0)
+        weights = (0.1, 0.3, 1.0, 3.0)
         return tuple(replace(self, popularity=w, days=d, every=e) for e in kinds for d in days for w in weights)
 
     def fit(self, view: View) -> OwnCounts:
