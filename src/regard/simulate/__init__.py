@@ -1,4 +1,4 @@
-"""A shop whose truth is known: events, items and customers, and beside them who buys what, when, because of which event.
+"""A shop whose truth is known: events, items, customers, and beside them who buys what, when, because of which event.
 
 For the demo, the tests and the docs; nothing here is learned from anyone's data.
 """

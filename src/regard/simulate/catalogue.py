@@ -74,7 +74,8 @@ class Catalogue:
         )
 
     def relations(self) -> pa.Table:
-        """The truth about pairs: kind ('substitute' both ways, 'complement' from the first bought to the then wanted), item, other."""
+        """The truth about pairs: kind ('substitute' both ways, 'complement' from the first bought to the then wanted),
+        item, other."""
         kinds: list[str] = []
         left: list[int] = []
         right: list[int] = []
@@ -91,7 +92,8 @@ class Catalogue:
 
 
 def season(days: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far each department is in season, float [len(days), departments] between 0 and 1; `days` counts from a first of January."""
+    """How far each department is in season, float [len(days), departments] between 0 and 1; `days` counts from a first
+    of January."""
     peaks = np.array([department.peak for department in DEPARTMENTS], dtype=np.float64)
     apart = np.abs((days[:, None] - peaks + 182.625) % 365.25 - 182.625)
     return np.where(peaks > 0, np.exp(-0.5 * (apart / _SEASON_WIDTH) ** 2), 0.0)
@@ -150,7 +152,8 @@ def draw(settings: Settings, chance: Chance) -> Catalogue:
 
 
 def _kinds(count: int) -> list[tuple[int, Kind]]:
-    """Department and kind; a small catalogue has fewer kinds, so that each still has substitutes, and always both of a pair."""
+    """Department and kind; a small catalogue has fewer kinds, so that each still has substitutes, and always both of a
+    pair."""
     pairs = [
         ((code, department.kinds[k]), (code, department.kinds[k + 1]))
         for code, department in enumerate(DEPARTMENTS)

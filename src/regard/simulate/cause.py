@@ -1,15 +1,17 @@
 """Why something is bought: each earlier event calls for items, with a weight; a purchase answers one of these calls.
 
-An event on item a calls for a itself (interest), for one of a's substitutes, for a's complement, and, if a is used up, for a again
-(repurchase). The weight of a call is
+An event on item a calls for a itself (interest), for one of a's substitutes, for a's complement, and, if a is used
+up, for a again (repurchase). The weight of a call is
 
     what was done  x  how many events ago  x  how long ago  x  still wanted
 
-(`BASE`, `order_matters`, `time_matters`, and whether the item was bought already). Beside the calls stand a constant for impulse, which
-follows the shop's popularity, and one for the season. A purchase is drawn in proportion to the weights, so the event that caused it is
-known exactly. Nothing latent enters: tastes and price sensitivity act through what a customer looks at, and only through that.
+(`BASE`, `order_matters`, `time_matters`, and whether the item was bought already). Beside the calls stand a
+constant for impulse, which follows the shop's popularity, and one for the season. A purchase is drawn in proportion
+to the weights, so the event that caused it is known exactly. Nothing latent enters: tastes and price sensitivity
+act through what a customer looks at, and only through that.
 
-Weights are whole numbers: their running sums are then exact, and a customer's draws do not depend on who else is in the chunk.
+Weights are whole numbers: their running sums are then exact, and a customer's draws do not depend on who else is in
+the chunk.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ BASE = np.array(
         [0.08, 0.03, 0.02, 0.0],  # view_item
         [1.20, 0.10, 0.05, 0.0],  # favourite
         [5.00, 0.20, 0.10, 0.0],  # add_to_cart
-        [0.00, 0.00, 4.00, 4.0],  # purchase
+        [0.00, 0.00, 4.00, 6.0],  # purchase
         [0.00, 0.00, 0.00, 0.0],  # refund
         [0.00, 0.00, 0.00, 0.0],  # review
     ]
@@ -55,7 +57,7 @@ _IMPULSE, _SEASON = 0.4, 0.8
 _RANKS = np.array([10.0, 10.0, 25.0, np.inf])
 """Events after which a call is 1/e as loud, where order matters; a consumable's call does not fade behind others."""
 
-_FADES = np.array([15.0, 15.0, 20.0])
+_FADES = np.array([10.0, 10.0, 15.0])
 """Days after which a want is 1/e as loud, where time matters."""
 
 _ONE = 1 << 20
@@ -64,7 +66,8 @@ _ONE = 1 << 20
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class History:
-    """Earlier events of the customers who are about to buy, one row for each pair of an occasion and an event before it.
+    """Earlier events of the customers who are about to buy, one row for each pair of an occasion and an event before
+    it.
 
     Args:
         item: int [P] item, -1 for none. behaviour: int [P] code in BEHAVIOURS.
@@ -86,7 +89,7 @@ class History:
 
 
 def calls(history: History, catalogue: Catalogue, settings: Settings) -> NDArray[np.int64]:
-    """int [P, 4], weight of each event's call for interest, substitute, complement and repurchase, in units of 2^-20."""
+    """int [P, 4], weight of each event's call for interest, substitute, complement and repurchase, times _ONE."""
     base = BASE if settings.behaviours_matter else np.broadcast_to(_EQUAL, BASE.shape)
     weight = np.where(history.item[:, None] >= 0, base[history.behaviour], 0.0)
     if settings.order_matters:
@@ -177,4 +180,4 @@ def _seasonal(in_season: NDArray[np.float64], chance: NDArray[np.float64], catal
     running = np.concatenate([[0.0], np.cumsum(catalogue.popularity)])
     low, high = catalogue.bounds[department], catalogue.bounds[department + 1]
     found = np.searchsorted(running, running[low] + chance * (running[high] - running[low]), side="right") - 1
-    return np.clip(found, low, np.maximum(high - 1, low))
+    return np.asarray(np.clip(found, low, np.maximum(high - 1, low)), dtype=np.int64)

@@ -1,4 +1,5 @@
-"""Chance by address: every draw is a function of (seed, stream, customer, index), so the order of drawing changes nothing."""
+"""Chance by address: every draw is a function of (seed, stream, customer, index), so the order of drawing changes
+nothing."""
 
 from __future__ import annotations
 
@@ -15,8 +16,9 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 class Chance:
     """A family of independent uniform numbers, each found by its address.
 
-    A generator hands out numbers in the order in which it is asked; a shop drawn in chunks of another size would then be another shop.
-    Here a number belongs to its address: SplitMix64's finaliser (Steele, Lea and Flood 2014) folds the address into 64 bits.
+    A generator hands out numbers in the order in which it is asked; a shop drawn in chunks of another size would
+    then be another shop. Here a number belongs to its address: SplitMix64's finaliser (Steele, Lea and Flood 2014)
+    folds the address into 64 bits.
 
     Args:
         seed: any integer; another seed, another family.

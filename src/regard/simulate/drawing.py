@@ -37,12 +37,15 @@ class Acts:
     """N events of looking, searching and buying, sorted by customer and time; lines of an order share the moment.
 
     Args:
-        owner: int [N] row of the customer. visit: int [N] row of the visit. nth: int [N] number of the visit within the customer.
-        behaviour: int [N] code in cause.BEHAVIOURS. item: int [N], -1 for searches. department: int [N] of the interest followed.
+        owner: int [N] row of the customer. visit: int [N] row of the visit. nth: int [N] number of the visit within
+            the customer.
+        behaviour: int [N] code in cause.BEHAVIOURS. item: int [N], -1 for searches. department: int [N] of the
+            interest followed.
         time: int [N] seconds from the log's first midnight.
         line: int [N] number of the line within the order, 0 elsewhere.
         quantity: int [N] units; 0 for a line that was merged into an earlier line of its order on the same item.
-        kind: int [N] code in cause.KINDS, -1 where nothing was drawn from calls. because: int [N] row of the causing event, or -1.
+        kind: int [N] code in cause.KINDS, -1 where nothing was drawn from calls. because: int [N] row of the
+            causing event, or -1.
     """
 
     owner: NDArray[np.int64]
@@ -70,7 +73,8 @@ def draw(folk: People, catalogue: Catalogue, settings: Settings, chance: Chance)
     department, item = _looks(folk, catalogue, settings, chance, owner, address, time)
     item[(behaviour == SEARCH) | (behaviour == PURCHASE)] = -1
     acts = Acts(
-        owner=owner, visit=visit, nth=nth[visit], behaviour=behaviour, item=item, department=department, time=time, line=line,
+        owner=owner, visit=visit, nth=nth[visit], behaviour=behaviour, item=item,
+        department=department, time=time, line=line,
         quantity=np.where(behaviour == PURCHASE, 1 + chance.poisson("quantity", 0.25, *address, line), 1),
         kind=np.full(len(visit), -1), because=np.full(len(visit), -1),
     )  # fmt: skip
@@ -85,7 +89,8 @@ def draw(folk: People, catalogue: Catalogue, settings: Settings, chance: Chance)
 def _plan(
     folk: People, when: Visits, nth: NDArray[np.int64], settings: Settings, chance: Chance
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Rows (visit, key, line, behaviour) in order: search at key -1, look j at 8 j + 2 to 4, an order before look j at 8 j."""
+    """Rows (visit, key, line, behaviour) in order: search at key -1, look j at 8 j + 2 to 4, an order before look j at
+    8 j."""
     address = folk.index[when.owner], nth
     looks = 1 + chance.poisson("looks", settings.looks, *address)
     searches = np.flatnonzero(chance.uniform("searches", *address) < _SEARCHES)
@@ -179,9 +184,11 @@ def _answer(
     catalogue: Catalogue,
     settings: Settings,
 ) -> None:
-    """Fill in item, kind and because of the rows that are `called`: first occasions of all customers, then second ones, and so on.
+    """Fill in item, kind and because of the rows that are `called`: first occasions of all customers, then second
+    ones, and so on.
 
-    An occasion is an order, or one look; all its lines are drawn from what was done before it, none from one another.
+    An occasion is an order, or one look; all its lines are drawn from what was done before it, none from one
+    another.
     """
     rows = np.flatnonzero(called)
     if not len(rows):
@@ -251,7 +258,9 @@ def _pause(acts: Acts, when: Visits) -> NDArray[np.float64]:
 
 def _in_season(time: NDArray[np.int64], catalogue: Catalogue, settings: Settings) -> NDArray[np.float64]:
     day = np.arange(int(time.max(initial=0)) // _DAY + 1)
-    whole = catalogue_.season(settings.start.timetuple().tm_yday - 1.0 + day) * (np.diff(catalogue.bounds) > 0)
+    whole = catalogue_.season((settings.start.timetuple().tm_yday - 1 + day).astype(np.float64)) * (
+        np.diff(catalogue.bounds) > 0
+    )
     return np.asarray(whole[time // _DAY])
 
 

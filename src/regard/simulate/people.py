@@ -1,4 +1,4 @@
-"""Customers: what they like, what they can pay, when they come; and how likely each is to buy after the log has ended."""
+"""Customers: what they like, what they can pay, when they come; and how likely each is to buy after the end."""
 
 from __future__ import annotations
 
@@ -87,7 +87,8 @@ def draw(settings: Settings, chance: Chance, index: NDArray[np.int64]) -> People
 
 
 def tastes(people: People, catalogue: Catalogue) -> NDArray[np.float64]:
-    """float [C, V], running sums over the items of how much each is to the customer's liking; departments count through `interests`."""
+    """float [C, V], running sums over the items of how much each is to the customer's liking; departments count
+    through `interests`."""
     liking = catalogue.popularity * people.brands[:, catalogue.brand]
     return np.cumsum(liking * np.exp(-people.sensitivity[:, None] * catalogue.depth), axis=1)
 
@@ -106,10 +107,11 @@ class Visits:
 
 
 def visits(people: People, settings: Settings, chance: Chance) -> Visits:
-    """When customers come, to the end of the longest horizon: spells of visits at the pace of the seasons, in each a few visits.
+    """When customers come, to the end of the longest horizon: spells of visits at the pace of the seasons, in each a
+    few visits.
 
-    Spells are a Poisson process thinned by dormancy; a visit is followed by another one of its spell with chance `follow_up`, after an
-    exponential time. Both are free of memory, which is what makes `propensity` exact.
+    Spells are a Poisson process thinned by dormancy; a visit is followed by another one of its spell with chance
+    `follow_up`, after an exponential time. Both are free of memory, which is what makes `propensity` exact.
     """
     pace = _pace(settings)
     done = np.concatenate([[0.0], np.cumsum(pace)])
@@ -139,11 +141,13 @@ def visits(people: People, settings: Settings, chance: Chance) -> Visits:
 
 
 def propensity(people: People, settings: Settings, days: int) -> NDArray[np.float64]:
-    """float [C], the true chance of an order in the `days` after the log's end, given the traits and who is still there at the end.
+    """float [C], the true chance of an order in the `days` after the log's end, given the traits and who is still
+    there at the end.
 
-    Orders come in spells that are a marked Poisson process, so the spells that hold an order within the window are Poisson too. Its mean
-    adds spells that begin in the window and those under way at its start; the day of leaving, of which nothing is known but the mean, is
-    summed out. Visits fall on whole days, so the sums over days are exact up to a spell's first day being counted from its middle.
+    Orders come in spells that are a marked Poisson process, so the spells that hold an order within the window are
+    Poisson too. Its mean adds spells that begin in the window and those under way at its start; the day of leaving,
+    of which nothing is known but the mean, is summed out. Visits fall on whole days, so the sums over days are
+    exact up to a spell's first day being counted from its middle.
     """
     pace, end = _pace(settings), settings.days
     grid = np.arange(len(pace))
@@ -170,7 +174,7 @@ def propensity(people: People, settings: Settings, days: int) -> NDArray[np.floa
 
 
 def _pace(settings: Settings) -> NDArray[np.float64]:
-    """float [days + horizon], visits of each day against an average one: the weekday, and more before the year's end."""
+    """float [days + horizon], visits of each day against an average one: weekday, and more before the year's end."""
     day = np.arange(settings.days + max(settings.horizons))
     weekday = (settings.start.weekday() + day) % 7
     of_year = settings.start.timetuple().tm_yday - 1 + day

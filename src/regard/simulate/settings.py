@@ -12,16 +12,20 @@ from regard.errors import UsageError
 class Settings:
     """The shop to draw. The defaults give about 200,000 events of 2,000 customers in one year.
 
-    The three switches say what the truth depends on. A purchase is drawn from the customer's earlier events alone (see `cause.py`), each
-    weighted by what was done, how many events ago, and how long ago. Switched off, that factor is gone from every weight:
+    The three switches say what the truth depends on. A purchase is drawn from the customer's earlier events alone
+    (see `cause.py`), each weighted by what was done, how many events ago, and how long ago. Switched off, that
+    factor is gone from every weight:
 
-    - `order_matters` off: an event weighs the same wherever it stands in the sequence, so the weights are sums over the *set* of earlier
-      events, and shuffling which item and behaviour stands at which place leaves every sum as it was. Elapsed time then means the time
-      since the last visit, which a shuffle keeps. What is looked at is drawn independently from a fixed taste.
-    - `time_matters` off: the weights contain no clock, and visits are timed without regard to what happens in them, so timestamps say
-      nothing about the next purchase that the sequence does not say. Interest drifts from one event to the next, not from visit to visit.
-    - `behaviours_matter` off: every event has the same weights whatever was done, everything is drawn by the same rule, and the behaviour
-      is a coin toss afterwards. List clicks, reviews and refunds, told from views by name only, do not happen.
+    - `order_matters` off: an event weighs the same wherever it stands in the sequence, so the weights are sums over
+      the *set* of earlier events, and shuffling which item and behaviour stands at which place leaves every sum as
+      it was. Elapsed time then means the time since the last visit, which a shuffle keeps. What is looked at is
+      drawn independently from a fixed taste.
+    - `time_matters` off: the weights contain no clock, and visits are timed without regard to what happens in them,
+      so timestamps say nothing about the next purchase that the sequence does not say. Interest drifts from one
+      event to the next, not from visit to visit.
+    - `behaviours_matter` off: every event has the same weights whatever was done, everything is drawn by the same
+      rule, and the behaviour is a coin toss afterwards. List clicks, reviews and refunds, told from views by name
+      only, do not happen.
 
     Args:
         customers: people; bots come on top.
@@ -30,16 +34,20 @@ class Settings:
         seed: another seed, another shop; the same seed, the same bytes.
         language: 'en' or 'zh', of names, descriptions, searches and reviews.
         start: first day of the log, UTC; a leap year's first of January by default.
-        horizons: days after the end for which the truth says who would buy; the continuation is drawn to the longest.
-        visits_gap: mean days between spells of visits of an average customer; 20 gives most customers several baskets a year.
-        follow_up: chance that a visit is followed by another of the same spell; makes gaps between visits short or long, seldom middling.
+        horizons: days after the end for which the truth says who would buy; the continuation is drawn to the
+            longest.
+        visits_gap: mean days between spells of visits of an average customer; 20 gives most customers several
+            baskets a year.
+        follow_up: chance that a visit is followed by another of the same spell; makes gaps between visits short or
+            long, seldom middling.
         follow_up_days: mean days to that next visit.
         looks: mean items looked at in a visit beyond the first.
         buying: share of an average customer's visits that end in an order.
         lines: mean lines of an order beyond the first.
         lifetime: mean days until a customer leaves for good.
         dormant: share of customers with one spell of 40 to 120 days without a visit.
-        noise: share of looks that come from the shop's popularity and not from taste, as banners and search engines cause.
+        noise: share of looks that come from the shop's popularity and not from taste, as banners and search engines
+            cause.
         refunds: share of order lines sent back.
         reviews: share of order lines reviewed.
         bots: crawlers per customer; they only view.

@@ -24,71 +24,36 @@ _DAY = 86_400
 _CELLS = 4_000_000
 """Customers x items in memory at once."""
 
-_TEXT, _TIME = pa.string(), pa.timestamp("us", tz="UTC")
+_TEXT, _NUMBER, _TIME = pa.string(), pa.float64(), pa.timestamp("us", tz="UTC")
+
+
+def _schema(**types: pa.DataType) -> pa.Schema:
+    return pa.schema(list(types.items()))
+
 
 TABLES: dict[str, pa.Schema] = {
-    "events": pa.schema(
-        [
-            ("customer", _TEXT),
-            ("behaviour", _TEXT),
-            ("item", _TEXT),
-            ("time", _TIME),
-            ("event_id", _TEXT),
-            ("order", _TEXT),
-        ]
-        + [
-            ("quantity", pa.float64()),
-            ("price", pa.float64()),
-            ("session", _TEXT),
-            ("query", _TEXT),
-            ("channel", _TEXT),
-        ]
-        + [("device", _TEXT), ("place", _TEXT), ("rating", pa.float64()), ("text", _TEXT)]
+    "events": _schema(
+        customer=_TEXT, behaviour=_TEXT, item=_TEXT, time=_TIME, event_id=_TEXT, order=_TEXT,
+        quantity=_NUMBER, price=_NUMBER, session=_TEXT, query=_TEXT, channel=_TEXT, device=_TEXT, place=_TEXT,
+        rating=_NUMBER, text=_TEXT,
     ),
-    "customers": pa.schema(
-        [("customer", _TEXT), ("joined", pa.date32()), ("place", _TEXT), ("newsletter", pa.bool_())]
+    "customers": _schema(customer=_TEXT, joined=pa.date32(), place=_TEXT, newsletter=pa.bool_()),
+    "causes": _schema(customer=_TEXT, event_id=_TEXT, item=_TEXT, time=_TIME, kind=_TEXT, cause_event_id=_TEXT),
+    "future": _schema(customer=_TEXT, order=_TEXT, item=_TEXT, time=_TIME, kind=_TEXT, cause_event_id=_TEXT),
+    "interests": _schema(customer=_TEXT, category=_TEXT, share=_NUMBER),
+    "traits": _schema(
+        customer=_TEXT, bot=pa.bool_(), visits=_NUMBER, buying=_NUMBER, sensitivity=_NUMBER, active=pa.bool_()
     ),
-    "causes": pa.schema(
-        [
-            ("customer", _TEXT),
-            ("event_id", _TEXT),
-            ("item", _TEXT),
-            ("time", _TIME),
-            ("kind", _TEXT),
-            ("cause_event_id", _TEXT),
-        ]
-    ),
-    "future": pa.schema(
-        [
-            ("customer", _TEXT),
-            ("order", _TEXT),
-            ("item", _TEXT),
-            ("time", _TIME),
-            ("kind", _TEXT),
-            ("cause_event_id", _TEXT),
-        ]
-    ),
-    "interests": pa.schema([("customer", _TEXT), ("category", _TEXT), ("share", pa.float64())]),
-    "traits": pa.schema(
-        [
-            ("customer", _TEXT),
-            ("bot", pa.bool_()),
-            ("visits", pa.float64()),
-            ("buying", pa.float64()),
-            ("sensitivity", pa.float64()),
-        ]
-        + [("active", pa.bool_())]
-    ),
-    "propensities": pa.schema(
-        [("customer", _TEXT), ("days", pa.int32()), ("probability", pa.float64()), ("bought", pa.bool_())]
-    ),
-}
+    "propensities": _schema(customer=_TEXT, days=pa.int32(), probability=_NUMBER, bought=pa.bool_()),
+}  # fmt: skip
 """What a shop yields for each customer. The first two are what a shop knows; the others are the truth.
 
-- `causes`: every purchase of the log, why (`cause.KINDS`), and the event that caused it, missing for season and impulse.
+- `causes`: every purchase of the log, why (`cause.KINDS`), and the event that caused it, missing for season and
+  impulse.
 - `future`: purchases after the log's end, likewise; a cause may lie after the end too and is then in no log.
 - `interests`: the share of each category in what the customer likes to look at.
-- `traits`: bot or not, expected spells of visits a day, chance that a visit ends in an order, price sensitivity, still there at the end.
+- `traits`: bot or not, expected spells of visits a day, chance that a visit ends in an order, price sensitivity,
+  still there at the end.
 - `propensities`: the chance of an order within so many days after the log's end, and whether there was one.
 """
 
@@ -120,7 +85,8 @@ class Shop:
         return self.catalogue.relations()
 
     def chunks(self, customers: int | None = None) -> Iterator[dict[str, pa.Table]]:
-        """The TABLES of so many customers at a time, in the order of the customers; bots last. The size of a chunk changes no value."""
+        """The TABLES of so many customers at a time, in the order of the customers; bots last. The size of a chunk
+        changes no value."""
         size = customers or max(16, min(4096, _CELLS // len(self.catalogue)))
         chance = Chance(self.settings.seed)
         for start in range(0, self.settings.customers, size):
@@ -173,32 +139,22 @@ def _chunk(index: NDArray[np.int64], stock: Catalogue, settings: Settings, chanc
     names = customer_ids(index, settings)
     tables = {"events": _events(rows, acts, folk, names, stock, settings, chance)}
     tables |= _purchases(rows, acts, names, stock, settings)
-    bought = {
-        days: np.isin(
-            np.arange(len(index)), acts.owner[(acts.behaviour == PURCHASE) & _between(acts.time, settings, days)]
-        )
-        for days in settings.horizons
-    }
     tongue = ("en", "zh").index(settings.language)
     departments = [department.name[tongue] for department in DEPARTMENTS]
     count = len(index)
+    each = names.take(np.repeat(np.arange(count), len(departments)))
     tables["customers"] = _customers(folk, names, settings, chance)
-    tables["interests"] = _table(
-        "interests",
-        names.take(np.repeat(np.arange(count), len(departments))),
-        departments * count,
-        folk.interests.ravel(),
-    )
+    tables["interests"] = _table("interests", each, departments * count, folk.interests.ravel())
     active = (folk.left > settings.days) & (folk.joined < settings.days)
     tables["traits"] = _table(
         "traits", names, np.zeros(count, dtype=bool), folk.rate, folk.buying, folk.sensitivity, active
     )
-    tables["propensities"] = pa.concat_tables(
-        [
-            _table("propensities", names, np.full(count, days), people.propensity(folk, settings, days), bought[days])
-            for days in settings.horizons
-        ]
-    )
+    horizons = []
+    for days in settings.horizons:
+        buyers = acts.owner[(acts.behaviour == PURCHASE) & _between(acts.time, settings, days)]
+        probability, came = people.propensity(folk, settings, days), np.isin(np.arange(count), buyers)
+        horizons.append(_table("propensities", names, np.full(count, days), probability, came))
+    tables["propensities"] = pa.concat_tables(horizons)
     return tables
 
 
@@ -268,7 +224,7 @@ def _queries(
 ) -> pa.Array:
     """What was searched for: a department by name, or one of its kinds."""
     tongue = ("en", "zh").index(settings.language)
-    words = [[part.name[tongue] for part in (place, *place.kinds)] for place in DEPARTMENTS]
+    words = [[place.name[tongue], *(kind.name[tongue] for kind in place.kinds)] for place in DEPARTMENTS]
     width = min(len(part) for part in words)
     chosen = np.array([part[:width] for part in words])[department, (chance * width).astype(np.int64)]
     return pa.array(chosen, mask=behaviour != SEARCH)
@@ -309,7 +265,7 @@ def _customers(folk: People, names: pa.Array, settings: Settings, chance: Chance
 
 def _bots(stock: Catalogue, settings: Settings, chance: Chance) -> dict[str, pa.Table]:
     """Crawlers: on three days each, a few hundred views at a second or two, of anything."""
-    count = int(round(settings.bots * settings.customers))
+    count = round(settings.bots * settings.customers)
     index = settings.customers + np.arange(count)
     names = customer_ids(index, settings)
     days = np.sort((chance.uniform("crawl day", index[:, None], np.arange(3)) * settings.days), axis=1)

@@ -22,7 +22,8 @@ FORMATS = ("csv.gz", "parquet")
 def write(
     shop: Shop, folder: str | Path, *, format: str = "csv.gz", progress: Progress | None = None
 ) -> dict[str, Path]:
-    """Write the log, items.csv, customers.csv, and the truth under truth/ as Parquet; streamed, so the size does not matter.
+    """Write the log, items.csv, customers.csv, and the truth under truth/ as Parquet; streamed, so the size does not
+    matter.
 
     Args:
         shop: what to write.
