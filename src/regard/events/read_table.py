@@ -1,0 +1,196 @@
+"""Tables of items and customers: the key and the usual columns by their names, all others as they are."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping as Names
+from dataclasses import dataclass
+from typing import Literal
+
+import duckdb
+
+from regard.errors import InputError, UsageError
+from regard.events.clean import id_sql, number_sql
+from regard.events.names import TABLE_COLUMNS, plain
+from regard.events.read_json import list_of
+from regard.events.read_scan import Ready, ready, relation
+from regard.events.read_source import Source
+from regard.events.read_sql import Binder, Relation, quoted
+
+Kind = Literal["items", "customers"]
+
+_PLAIN_KEYS = frozenset({"id", "编号", "code"})
+_OF_ITEMS = ("item_name", "category", "brand", "price")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """What came of a table of items or customers.
+
+    Args:
+        rows: distinct keys.
+        columns: column of the result -> column of the source.
+        missing: rows without a key, left out.
+        repeated: rows whose key comes again later; the last one counts.
+    """
+
+    rows: int
+    columns: dict[str, str]
+    missing: int
+    repeated: int
+
+
+def read_table(
+    connection: duckdb.DuckDBPyConnection, source: Source, *, kind: Kind, overrides: Names[str, str], table: str
+) -> Table:
+    """Read a table of items or customers into `table`, one row a key.
+
+    Args:
+        connection: where the table is made (replaced if it is there).
+        source: as opened.
+        kind: 'items' or 'customers'; the key column is called `item` or `customer`.
+        overrides: field -> column, as for events; for items also item_name, category, brand, price.
+        table: its name.
+
+    Raises:
+        InputError: no column is recognised as the key, or no row has one.
+        UsageError: an override names no field or no column.
+    """
+    key = "item" if kind == "items" else "customer"
+    fields = (key, *_OF_ITEMS) if kind == "items" else (key,)
+    found = _recognise(source, key, fields, overrides)
+    others = [column for column in source.columns if column not in found.values() and not list_of(column)]
+    with ready(connection, source) as here:
+        kinds = _kinds(connection, here, others)
+        binder = Binder()
+        rows = relation(here, (*found.values(), *others), "", binder)
+        names = _names(found, others)
+        select = [f"{_value(rows, field, column, source)} AS {quoted(field)}" for field, column in found.items()]
+        select += [f"{_other(rows, column, kinds)} AS {quoted(names[column])}" for column in others]
+        everything = f"SELECT line, {', '.join(select)} FROM {rows.sql}"
+        values = binder.of(everything)
+        counts = f"SELECT count(*), count({quoted(key)}), count(DISTINCT {quoted(key)}) FROM ({everything})"
+        lines, known, distinct = connection.execute(counts, values).fetchall()[0]
+        if not distinct:
+            raise InputError(f"{source.name} has no row with {'an item' if key == 'item' else 'a customer'}")
+        connection.execute(
+            f"CREATE OR REPLACE TABLE {quoted(table)} AS SELECT * EXCLUDE (line) FROM ({everything}) WHERE {quoted(key)} IS NOT NULL"
+            f" QUALIFY row_number() OVER (PARTITION BY {quoted(key)} ORDER BY line DESC) = 1 ORDER BY line",
+            values,
+        )
+    columns = {**found, **{names[column]: column for column in others}}
+    return Table(rows=distinct, columns=columns, missing=lines - known, repeated=known - distinct)
+
+
+def _recognise(source: Source, key: str, fields: tuple[str, ...], overrides: Names[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for field, wanted in overrides.items():
+        if field not in fields:
+            raise UsageError(f"--map {field}=…: this table has the fields {', '.join(fields)}")
+        column = _column(source, wanted)
+        if column is None:
+            near = difflib.get_close_matches(wanted, source.columns, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else ""
+            raise UsageError(f"--map {field}={wanted}: {source.name} has no such column", hint=hint)
+        found[field] = column
+    for field in fields:
+        if field in found:
+            continue
+        tiers = (*TABLE_COLUMNS[field], _PLAIN_KEYS) if field == key else TABLE_COLUMNS[field]
+        for tier in tiers:
+            named = [column for column in source.columns if column not in found.values() and plain(column) in tier]
+            if len(named) > 1 and field == key:
+                raise InputError(
+                    f"{source.name}: '{named[0]}' and '{named[1]}' could each be the {key}",
+                    hint=f'--map {key}="{named[0]}"',
+                )
+            if named:
+                found[field] = named[0]
+                break
+    if key not in found:
+        shown = ", ".join(f"'{column}'" for column in source.columns[:8])
+        raise InputError(
+            f"{source.name}: no column is recognised as the {key} among {shown}", hint=f"--map {key}=COLUMN"
+        )
+    return {field: found[field] for field in fields if field in found}
+
+
+def _column(source: Source, wanted: str) -> str | None:
+    if wanted.startswith("#") and wanted[1:].isdigit() and 0 < int(wanted[1:]) <= len(source.columns):
+        return source.columns[int(wanted[1:]) - 1]
+    return next((column for column in source.columns if column == wanted or plain(column) == plain(wanted)), None)
+
+
+def _names(found: dict[str, str], others: list[str]) -> dict[str, str]:
+    """Names of the other columns, apart from those of the fields and, whatever their case, from each other."""
+    taken = {field.casefold() for field in found} | {"line"}
+    names = {}
+    for column in others:
+        name = column
+        while name.casefold() in taken:
+            name += "_"
+        taken.add(name.casefold())
+        names[column] = name
+    return names
+
+
+def _kinds(connection: duckdb.DuckDBPyConnection, here: Ready, columns: list[str]) -> dict[str, str]:
+    """DOUBLE, DATE or TIMESTAMP for text columns that hold nothing else; codes such as 00123 stay text."""
+    texts = [column for column in columns if here.source.types[column] == "VARCHAR"]
+    if not texts:
+        return {}
+    binder = Binder()
+    rows = relation(here, tuple(texts), "", binder)
+    tests = []
+    for column in texts:
+        value = id_sql(rows.cells[column], "VARCHAR", False)
+        tests.append(f"count({value})")
+        tests.append(f"count(TRY_CAST({value} AS DOUBLE)) FILTER (NOT regexp_matches({value}, '^[+-]?0[0-9]'))")
+        tests += [f"count(TRY_CAST({value} AS {kind})) FILTER (length({value}) >= 8)" for kind in ("DATE", "TIMESTAMP")]
+    query = f"SELECT {', '.join(tests)} FROM {rows.sql}"
+    row = connection.execute(query, binder.of(query)).fetchall()[0]
+    kinds = {}
+    for at, column in enumerate(texts):
+        known, numbers, dates, times = row[4 * at : 4 * at + 4]
+        if known:
+            fits = {"DOUBLE": numbers, "TIMESTAMP": times}
+            kinds[column] = next((kind for kind, count in fits.items() if count == known), "VARCHAR")
+            if kinds[column] == "TIMESTAMP" and dates == known and _only_days(here.source.values(column)):
+                kinds[column] = "DATE"
+    return kinds
+
+
+def _only_days(values: list[str | None]) -> bool:
+    return all(":" not in value for value in values if value)
+
+
+def _value(rows: Relation, field: str, column: str, source: Source) -> str:
+    cell, kind = rows.cells[column], rows.types[column]
+    if field == "price":
+        values = [value for value in source.values(column) if value and "," in value]
+        return number_sql(
+            cell,
+            kind,
+            bool(values)
+            and all(
+                "." not in value.rsplit(",", 1)[-1] and len(value.rsplit(",", 1)[-1].rstrip(" €")) <= 2
+                for value in values
+            ),
+        )
+    if field in ("item", "customer"):
+        known = [value for value in source.values(column) if value]
+        return id_sql(cell, kind, bool(known) and all(_integral(value) for value in known))
+    return id_sql(cell, kind, False)
+
+
+def _integral(value: str) -> bool:
+    whole, dot, rest = value.strip().lstrip("-").partition(".")
+    return bool(dot) and whole.isdigit() and not rest.strip("0")
+
+
+def _other(rows: Relation, column: str, kinds: dict[str, str]) -> str:
+    cell = rows.cells[column]
+    if column not in kinds:
+        return cell
+    value = id_sql(cell, "VARCHAR", False)
+    return value if kinds[column] == "VARCHAR" else f"TRY_CAST({value} AS {kinds[column]})"
