@@ -28,13 +28,13 @@ _NAMES = {
 
 _WORDS: dict[Outcome, tuple[str, str]] = {
     "better": (
-        "The model beats the best baseline, {baseline}: {figures}. The interval of the difference lies above zero.",
-        "模型优于最佳基线（{baseline}）：{figures}。差值的置信区间在零以上。",
+        "The model beats the best baseline, {baseline}: {figures}. The interval of the difference lies {side} zero.",
+        "模型优于最佳基线（{baseline}）：{figures}。差值的置信区间在零{side}。",
     ),
     "worse": (
         "The model is worse than the best baseline, {baseline}: {figures}. "
-        "The interval of the difference lies below zero; use the baseline.",
-        "模型不如最佳基线（{baseline}）：{figures}。差值的置信区间在零以下，应使用该基线。",
+        "The interval of the difference lies {side} zero; use the baseline.",
+        "模型不如最佳基线（{baseline}）：{figures}。差值的置信区间在零{side}，应使用该基线。",
     ),
     "open": (
         "No difference between the model and the best baseline, {baseline}, can be shown: {figures}. "
@@ -42,10 +42,10 @@ _WORDS: dict[Outcome, tuple[str, str]] = {
         "无法证明模型与最佳基线（{baseline}）有差别：{figures}。差值的置信区间包含零。",
     ),
     "small": (
-        "Too few customers to judge: {n} have a test basket, and under {small} only tendencies can be seen. "
-        "Against the best baseline, {baseline}: {figures}. It cannot be claimed that the model is better or worse than the "
-        "baselines, how large a difference is, or which slices do badly.",
-        "顾客太少，无法判断：只有 {n} 位顾客有测试购物篮，少于 {small} 位时只能看到趋势。"
+        "Too few customers to judge: {n} could be tested, and under {small} only tendencies can be seen. "
+        "Against the best baseline, {baseline}: {figures}. It cannot be claimed that the model is better or worse "
+        "than the baselines, how large a difference is, or which slices do badly.",
+        "顾客太少，无法判断：只有 {n} 位顾客可供测试，少于 {small} 位时只能看到趋势。"
         "与最佳基线（{baseline}）相比：{figures}。"
         "不能声称模型优于或劣于基线，也不能声称差别有多大或哪些细分表现差。",
     ),
@@ -63,6 +63,7 @@ _FIGURES = (
     "{metric} {model:.4f} against {best:.4f}, difference {mean:+.4f}{interval}, {n} customers",
     "{metric} {model:.4f} 对 {best:.4f}，差值 {mean:+.4f}{interval}，{n} 位顾客",
 )
+_SIDES = (("above", "below"), ("以上", "以下"))
 _INTERVAL = (" (95 % interval {0:+.4f} to {1:+.4f})", "（95% 置信区间 {0:+.4f} 至 {1:+.4f}）")
 
 
@@ -75,7 +76,7 @@ class Verdict:
         best_baseline: the one with the best headline mean, None where there is none.
         difference: metric -> model minus that baseline, paired over customers (positive = the model is higher).
         model: the model's headline. best: the baseline's, None where there is none.
-        n: customers asked about.
+        n: customers asked about. lower_is_better: of the headline metric.
     """
 
     outcome: Outcome
@@ -85,6 +86,7 @@ class Verdict:
     model: Estimate
     best: Estimate | None
     n: int
+    lower_is_better: bool = False
 
     def words(self, language: str = "en") -> str:
         """One or two plain sentences, in English or Chinese ('zh')."""
@@ -98,7 +100,8 @@ class Verdict:
                 metric=metric_name(self.metric), model=self.model.mean, best=self.best.mean,
                 mean=change.mean, interval=interval, n=change.n,
             )  # fmt: skip
-        return _WORDS[self.outcome][column].format(baseline=baseline, figures=figures, n=self.n, small=SMALL)
+        side = _SIDES[column][(self.outcome == "better") == self.lower_is_better]
+        return _WORDS[self.outcome][column].format(baseline=baseline, figures=figures, n=self.n, small=SMALL, side=side)
 
     def to_json(self, language: str = "en") -> dict[str, Any]:
         """best_baseline, outcome, difference {metric: ...}, words."""
@@ -132,7 +135,14 @@ def judge(
     elif change.interval is not None and (change.interval[0] > 0 or change.interval[1] < 0):
         outcome = "better" if (change.interval[0] > 0) != lower_is_better else "worse"
     return Verdict(
-        outcome=outcome, metric=metric, best_baseline=best_baseline, difference=difference, model=model, best=best, n=n
+        outcome=outcome,
+        metric=metric,
+        best_baseline=best_baseline,
+        difference=difference,
+        model=model,
+        best=best,
+        n=n,
+        lower_is_better=lower_is_better,
     )
 
 

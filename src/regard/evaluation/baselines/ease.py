@@ -52,8 +52,8 @@ class Ease:
     name: str = "ease"
 
     def grid(self, view: View) -> tuple[Ease, ...]:
-        """Three strengths where they are cheap, and which behaviours count."""
-        strengths = (30.0, 100.0, 500.0) if len(view.log.items) <= _CHEAP else (self.strength,)
+        """Two strengths where they are cheap, and which behaviours count."""
+        strengths = (100.0, 500.0) if len(view.log.items) <= _CHEAP else (self.strength,)
         kinds = (False, True) if has_several_behaviours(view.log, view.target) else (False,)
         return tuple(replace(self, strength=strength, every=every) for every in kinds for strength in strengths)
 

@@ -45,15 +45,24 @@ class Past:
         )
 
 
+def counted(log: Log, behaviours: tuple[str, ...] | None = None) -> NDArray[np.int64]:
+    """int64 rows of the events that count: of these behaviours, on merchandise.
+
+    Args:
+        log: any.
+        behaviours: those that count; None = all that can be somebody's wish (no refunds, no mere impressions).
+    """
+    names = tuple(name for name in log.behaviours if name not in NEVER_TARGET) if behaviours is None else behaviours
+    return np.flatnonzero(log.is_behaviour(names) & np.append(log.merchandise, False)[log.item])
+
+
 def past(log: Log, behaviours: tuple[str, ...] | None = None) -> Past:
     """The history that counts.
 
     Args:
-        log: B customers over V items.
-        behaviours: those that count; None = all that can be somebody's wish (no refunds, no mere impressions).
+        log: B customers over V items. behaviours: as in `counted`.
     """
-    names = tuple(name for name in log.behaviours if name not in NEVER_TARGET) if behaviours is None else behaviours
-    rows = np.flatnonzero(log.is_behaviour(names) & np.append(log.merchandise, False)[log.item])
+    rows = counted(log, behaviours)
     owner, item, basket = log.owner[rows], log.item[rows].astype(np.int64), log.basket[rows].astype(np.int64)
     order = np.lexsort((item, basket, owner))
     triple = np.stack([owner[order], basket[order], item[order]])

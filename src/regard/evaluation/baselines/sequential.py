@@ -63,14 +63,9 @@ class SequentialNeighbours:
     name: str = "sequential_knn"
 
     def grid(self, view: View) -> tuple[SequentialNeighbours, ...]:
-        """Longer memory, no damping, and which behaviours count."""
+        """With and without damping, and which behaviours count."""
         kinds = (False, True) if has_several_behaviours(view.log, view.target) else (False,)
-        return tuple(
-            replace(self, decay=decay, damping=damping, every=every)
-            for every in kinds
-            for decay in (0.6, 0.85)
-            for damping in (0.2, 0.0)
-        )
+        return tuple(replace(self, damping=damping, every=every) for every in kinds for damping in (0.2, 0.0))
 
     def fit(self, view: View) -> Followers:
         """Count pairs."""
