@@ -1,0 +1,13 @@
+"""Events: from the files of a shop to a store of what its customers did.
+
+Readers recognise columns and clean values, the gate decides which rows count, the store keeps them as immutable parts under a manifest;
+the filter language and the query engine ask it questions.
+"""
+
+from __future__ import annotations
+
+from regard.events.doctor import DoctorReport
+from regard.events.ingest import IngestReport
+from regard.events.store import Store
+
+__all__ = ["DoctorReport", "IngestReport", "Store"]

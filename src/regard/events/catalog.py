@@ -1,0 +1,261 @@
+"""catalog.sqlite: which files make up the store, at every version; the one place where an ingest becomes true.
+
+A part (an immutable Parquet file) carries the version that added it and the version that took it away. A reader that has pinned
+version v sees the parts with `added <= v < removed`, whatever a writer does meanwhile. SQLite runs in WAL mode with
+synchronous=FULL: what is committed is on the disk.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from regard.errors import WorkspaceError
+
+CATALOG_NAME = "catalog.sqlite"
+LAYOUT = 1
+"""Version of the tables below; kept in SQLite's user_version."""
+
+Kind = Literal["events", "covered", "rejected", "items", "customers"]
+"""events = accepted rows; covered = rows that an earlier ingest had already brought (kept so that it can be undone); rejected = the rest."""
+
+_TABLES = """
+CREATE TABLE versions (version INTEGER PRIMARY KEY, at TEXT NOT NULL, what TEXT NOT NULL);
+CREATE TABLE ingests (number INTEGER PRIMARY KEY, at TEXT NOT NULL, report TEXT NOT NULL, undone INTEGER);
+CREATE TABLE parts (
+    path TEXT PRIMARY KEY, kind TEXT NOT NULL, ingest INTEGER NOT NULL REFERENCES ingests (number), rows INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, columns TEXT NOT NULL, first INTEGER, last INTEGER, added INTEGER NOT NULL, removed INTEGER
+);
+CREATE TABLE bots (customer TEXT NOT NULL, acts_per_day REAL NOT NULL, added INTEGER NOT NULL, removed INTEGER);
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One immutable Parquet file of the store.
+
+    Args:
+        path: relative to the workspace folder.
+        kind: what its rows are.
+        ingest: number of the ingest whose rows it holds.
+        rows: how many.
+        bytes: size of the file; another size means a damaged part.
+        columns: the columns it has; a column without any value is left out.
+        first: earliest time, microseconds since 1970 UTC; None without a clock.
+        last: latest time.
+    """
+
+    path: str
+    kind: Kind
+    ingest: int
+    rows: int
+    bytes: int
+    columns: tuple[str, ...]
+    first: int | None = None
+    last: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ingest:
+    """One line of the history.
+
+    Args:
+        number: of the ingest, from 1, never used twice.
+        at: when it was committed, ISO 8601 UTC.
+        undone: whether it has been taken back.
+        report: what came in, as JSON-able values.
+    """
+
+    number: int
+    at: str
+    undone: bool
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What one transaction does to the manifest.
+
+    Args:
+        what: one line for people, such as 'ingest 3'.
+        at: ISO 8601 UTC.
+        add: parts that appear.
+        remove: paths of the parts that go.
+        ingest: number and report of a new ingest, or None.
+        undo: number of the ingest that is taken back, or None.
+        bots: customer -> acts per active day, as of the new version.
+        clock: what times mean from now on.
+    """
+
+    what: str
+    at: str
+    add: Sequence[Part] = ()
+    remove: Sequence[str] = ()
+    ingest: tuple[int, dict[str, Any]] | None = None
+    undo: int | None = None
+    bots: dict[str, float]
+    clock: str
+
+
+class Catalog:
+    """The manifest of one workspace.
+
+    Args:
+        folder: the workspace.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / CATALOG_NAME
+
+    @classmethod
+    def create(cls, folder: Path) -> Catalog:
+        """Make an empty catalogue; one that stands already is left as it is."""
+        catalog = cls(folder)
+        with closing(sqlite3.connect(catalog.path, isolation_level=None)) as link:
+            link.execute("PRAGMA journal_mode=WAL")
+            link.execute("PRAGMA synchronous=FULL")
+            link.execute("BEGIN IMMEDIATE")
+            if link.execute("PRAGMA user_version").fetchone()[0] == 0:
+                for statement in _TABLES.split(";"):
+                    link.execute(statement)
+                link.execute(f"PRAGMA user_version={LAYOUT:d}")
+            link.execute("COMMIT")
+        return catalog
+
+    @contextmanager
+    def _link(self) -> Iterator[sqlite3.Connection]:
+        if not self.path.is_file():
+            raise WorkspaceError(f"{self.path} is missing", hint=f"regard init {self.path.parent}")
+        try:
+            with closing(sqlite3.connect(self.path, isolation_level=None, timeout=30)) as link:
+                link.execute("PRAGMA synchronous=FULL")
+                layout = int(link.execute("PRAGMA user_version").fetchone()[0])
+                if layout != LAYOUT:
+                    raise WorkspaceError(
+                        f"{self.path} has layout {layout}, this Regard knows {LAYOUT}", hint="upgrade regard"
+                    )
+                yield link
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                raise OSError(28, "No space left on device", str(self.path)) from error
+            raise WorkspaceError(
+                f"{self.path}: {error}", hint="restore it from a backup; the Parquet parts are untouched"
+            ) from error
+
+    def version(self) -> int:
+        """The newest version; 0 for an empty store."""
+        with self._link() as link:
+            return _version(link)
+
+    def parts(self, version: int, *kinds: Kind) -> list[Part]:
+        """The parts of these kinds at a version, in the order in which they came."""
+        with self._link() as link:
+            rows = link.execute(
+                "SELECT path, kind, ingest, rows, bytes, columns, first, last FROM parts"
+                " WHERE added <= ?1 AND (removed IS NULL OR removed > ?1) ORDER BY ingest, rowid",
+                (version,),
+            ).fetchall()
+        return [
+            Part(
+                path=path, kind=kind, ingest=ingest, rows=count, bytes=size,
+                columns=tuple(json.loads(columns)), first=first, last=last,
+            )
+            for path, kind, ingest, count, size, columns, first, last in rows
+            if kind in kinds
+        ]  # fmt: skip
+
+    def paths(self) -> set[str]:
+        """Paths of the parts of the newest version: whatever else lies in the folders belongs to nobody or to older versions."""
+        with self._link() as link:
+            return {path for (path,) in link.execute("SELECT path FROM parts WHERE removed IS NULL")}
+
+    def bots(self, version: int) -> dict[str, float]:
+        """Bot-like customers at a version and their acts per active day, the busiest first."""
+        with self._link() as link:
+            return dict(
+                link.execute(
+                    "SELECT customer, acts_per_day FROM bots WHERE added <= ?1 AND (removed IS NULL OR removed > ?1)"
+                    " ORDER BY acts_per_day DESC, customer",
+                    (version,),
+                ).fetchall()
+            )
+
+    def clock(self) -> str:
+        """What times mean; '' before the first ingest."""
+        with self._link() as link:
+            row = link.execute("SELECT value FROM facts WHERE name = 'clock'").fetchone()
+        return str(row[0]) if row else ""
+
+    def history(self) -> list[Ingest]:
+        """All ingests, the first first."""
+        with self._link() as link:
+            rows = link.execute("SELECT number, at, report, undone FROM ingests ORDER BY number").fetchall()
+        return [
+            Ingest(number=number, at=at, undone=undone is not None, report=json.loads(report))
+            for number, at, report, undone in rows
+        ]
+
+    def next_ingest(self) -> int:
+        """The number the next ingest gets."""
+        with self._link() as link:
+            return int(link.execute("SELECT coalesce(max(number), 0) + 1 FROM ingests").fetchone()[0])
+
+    def commit(self, change: Change) -> int:
+        """Make a change true in one transaction; returns the new version."""
+        with self._link() as link:
+            link.execute("BEGIN IMMEDIATE")
+            try:
+                version = _version(link) + 1
+                _apply(link, version, change)
+                link.execute("COMMIT")
+            except BaseException:
+                if link.in_transaction:
+                    link.execute("ROLLBACK")
+                raise
+        return version
+
+
+def _version(link: sqlite3.Connection) -> int:
+    return int(link.execute("SELECT coalesce(max(version), 0) FROM versions").fetchone()[0])
+
+
+def _apply(link: sqlite3.Connection, version: int, change: Change) -> None:
+    link.execute("INSERT INTO versions VALUES (?, ?, ?)", (version, change.at, change.what))
+    if change.ingest is not None:
+        number, report = change.ingest
+        link.execute(
+            "INSERT INTO ingests VALUES (?, ?, ?, NULL)", (number, change.at, json.dumps(report, ensure_ascii=False))
+        )
+    if change.undo is not None:
+        link.execute("UPDATE ingests SET undone = ? WHERE number = ?", (version, change.undo))
+    link.executemany("UPDATE parts SET removed = ? WHERE path = ?", [(version, path) for path in change.remove])
+    link.executemany(
+        "INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+        [
+            (
+                part.path,
+                part.kind,
+                part.ingest,
+                part.rows,
+                part.bytes,
+                json.dumps(part.columns),
+                part.first,
+                part.last,
+                version,
+            )
+            for part in change.add
+        ],
+    )
+    link.execute("UPDATE bots SET removed = ? WHERE removed IS NULL", (version,))
+    link.executemany(
+        "INSERT INTO bots VALUES (?, ?, ?, NULL)", [(name, rate, version) for name, rate in change.bots.items()]
+    )
+    link.execute(
+        "INSERT INTO facts VALUES ('clock', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (change.clock,)
+    )

@@ -1,0 +1,166 @@
+"""Doctor: every class of trouble in a store, with its share and examples."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from regard.config import Config
+from regard.events import gate_rules, merchandise
+from regard.events.catalog import Catalog
+from regard.events.engine import Engine
+
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One class of trouble.
+
+    Args:
+        name: the class.
+        count: rows, or customers or items where `unit` says so.
+        of: the whole of which `count` is a part.
+        unit: 'rows', 'customers' or 'items'.
+        advice: what it means and what can be done, one line.
+        examples: a few, as readable text.
+    """
+
+    name: str
+    count: int
+    of: int
+    unit: str
+    advice: str
+    examples: tuple[str, ...] = ()
+
+    @property
+    def share(self) -> float:
+        """count / of."""
+        return self.count / self.of if self.of else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorReport:
+    """The state of a store's data.
+
+    Args:
+        version: of the manifest that was examined.
+        events: rows accepted.
+        rejected: rows refused, all reasons.
+        findings: classes of trouble that occur, the largest share first.
+        not_merchandise: (item, name, reasons, rows) of every item taken for a service; edit the lists in regard.toml to change it.
+    """
+
+    version: int
+    events: int
+    rejected: int
+    findings: tuple[Finding, ...]
+    not_merchandise: tuple[tuple[str, str, str, int], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-able values, shares included."""
+        plain = asdict(self)
+        for finding, raw in zip(self.findings, plain["findings"], strict=True):
+            raw["share"] = finding.share
+        return plain
+
+
+def examine(engine: Engine, catalog: Catalog, config: Config, version: int) -> DoctorReport:
+    """Look through the store at one version."""
+    parts = catalog.parts(version, "events")
+    columns = engine.scan("events", parts)
+    events = sum(part.rows for part in parts)
+    refused, findings = _rejected(engine, catalog, version, events)
+    covered = sum(part.rows for part in catalog.parts(version, "covered"))
+    findings.append(
+        Finding(
+            name="counted once", count=covered, of=covered + events + refused, unit="rows",
+            advice="other files had these rows as well; kept aside, so that undoing one of the ingests loses nothing",
+        )
+    )  # fmt: skip
+    services = merchandise.edited(merchandise.services(engine), config)
+    findings += [
+        _refunds(engine, events),
+        _bots(engine, catalog, version),
+        _services(services, events),
+        *_gaps(engine, columns, events),
+    ]
+    there = sorted((finding for finding in findings if finding.count), key=lambda finding: -finding.share)
+    listing = tuple((service.item, service.name, ", ".join(service.reasons), service.rows) for service in services)
+    return DoctorReport(
+        version=version, events=events, rejected=refused, findings=tuple(there), not_merchandise=listing
+    )
+
+
+def _rejected(engine: Engine, catalog: Catalog, version: int, events: int) -> tuple[int, list[Finding]]:
+    parts = catalog.parts(version, "rejected")
+    if not parts:
+        return 0, []
+    engine.over("refused", parts)
+    total = sum(part.rows for part in parts)
+    findings = []
+    for reason, count in engine.rows("SELECT reason, count(*) FROM refused GROUP BY reason"):
+        examples = engine.rows(
+            "SELECT file, line, raw FROM refused WHERE reason = ? ORDER BY file, line LIMIT ?", [reason, _EXAMPLES]
+        )
+        texts = tuple(f"{file}:{line}: {(raw or '')[:120]}" for file, line, raw in examples)
+        advice = "not accepted; file, line and text are in rejected/"
+        findings.append(
+            Finding(name=str(reason), count=count, of=total + events, unit="rows", advice=advice, examples=texts)
+        )
+    return total, findings
+
+
+def _refunds(engine: Engine, events: int) -> Finding:
+    rows, matched = gate_rules.refunds(engine)
+    return Finding(
+        name="refunds without a purchase", count=rows - matched, of=events, unit="rows",
+        advice=f"{matched:,} of {rows:,} refunds have an earlier purchase; the others may belong to orders before the first file",
+    )  # fmt: skip
+
+
+def _bots(engine: Engine, catalog: Catalog, version: int) -> Finding:
+    flagged = catalog.bots(version)
+    customers = int(engine.one("SELECT count(DISTINCT customer) FROM events")[0])
+    examples = tuple(f"{name}: {rate:,.0f} acts on an active day" for name, rate in list(flagged.items())[:_EXAMPLES])
+    return Finding(
+        name="bot-like customers", count=len(flagged), of=customers, unit="customers",
+        advice="far busier than everybody else; kept, and left out of training", examples=examples,
+    )  # fmt: skip
+
+
+def _services(services: list[merchandise.Service], events: int) -> Finding:
+    return Finding(
+        name="not merchandise", count=sum(service.rows for service in services), of=events, unit="rows",
+        advice="postage and the like: counts as value, is never recommended; edit merchandise / not_merchandise in regard.toml",
+        examples=tuple(f"{service.item} {service.name} ({', '.join(service.reasons)})" for service in services[:_EXAMPLES]),
+    )  # fmt: skip
+
+
+def _gaps(engine: Engine, columns: tuple[str, ...], events: int) -> list[Finding]:
+    findings = []
+    if "item" in columns:
+        bare = engine.one(
+            "SELECT count(*) FROM events WHERE item IS NULL AND behaviour IN ('purchase', 'refund', 'add_to_cart')"
+        )[0]
+        findings.append(
+            Finding(
+                name="purchase or cart without an item",
+                count=bare,
+                of=events,
+                unit="rows",
+                advice="history only, nothing to learn from",
+            )
+        )
+    if "price" in columns:
+        free = engine.one("SELECT count(*) FROM events WHERE behaviour = 'purchase' AND price = 0")[0]
+        findings.append(
+            Finding(
+                name="free items",
+                count=free,
+                of=events,
+                unit="rows",
+                advice="accepted; look whether they are gifts or corrections",
+            )
+        )
+    return findings

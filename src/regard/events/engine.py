@@ -1,0 +1,248 @@
+"""The narrow seam to the query engine: a few named operations over the manifest's Parquet parts.
+
+DuckDB works in memory and holds nothing that cannot be rebuilt. Values are bound, identifiers go through `quoted`, the paths of parts
+through the relation API; no text from outside is ever pasted into SQL.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from regard.errors import RegardError, WorkspaceError
+from regard.events.catalog import Kind, Part
+from regard.events.read_sql import quoted
+from regard.events.schema import SCHEMA
+
+MEMORY_MB = 800
+"""DuckDB's own limit; beyond it, it spills to the workspace's cache. A process with Arrow and NumPy around it stays under 1.5 GB."""
+
+BATCH = 1 << 19
+"""Rows of an Arrow batch: large enough that work per batch does not count, small beside the memory limit."""
+
+_GROUP = 1 << 18
+_SQL_TYPES = {pa.string(): "VARCHAR", pa.float64(): "DOUBLE", pa.int64(): "BIGINT", pa.int32(): "INTEGER"}
+
+
+def listed(names: Iterable[str]) -> str:
+    """Identifiers as a SQL list."""
+    return ", ".join(quoted(name) for name in names)
+
+
+def sql_type(kind: pa.DataType) -> str:
+    """The SQL type of a column of the event schema."""
+    return "TIMESTAMP" if pa.types.is_timestamp(kind) else _SQL_TYPES[kind]
+
+
+class Engine:
+    """A DuckDB connection bound to one workspace folder; use it in a `with`.
+
+    Args:
+        folder: the workspace.
+        threads: 0 = as many as the machine gives this process.
+        memory_mb: DuckDB's memory limit, in MB.
+    """
+
+    def __init__(self, folder: Path, *, threads: int = 0, memory_mb: int = MEMORY_MB) -> None:
+        self.folder = folder
+        cache = folder / "cache"
+        with disk_errors():
+            cache.mkdir(exist_ok=True)
+            self._spill = tempfile.mkdtemp(prefix="spill-", dir=cache)
+        settings: dict[str, Any] = {"memory_limit": f"{memory_mb}MB", "temp_directory": self._spill}
+        settings["threads"] = threads or (
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        )
+        self.connection = duckdb.connect(":memory:", config=settings)
+        # An in-memory database keeps its tables uncompressed unless asked; the fields that a log does not have then cost memory.
+        self.connection.execute("ATTACH ':memory:' AS room (COMPRESS)")
+        self.connection.execute("USE room")
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the memory and the spill files back."""
+        self.connection.close()
+        shutil.rmtree(self._spill, ignore_errors=True)
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a small answer."""
+        with disk_errors():
+            answer: list[tuple[Any, ...]] = self.connection.execute(sql, list(values)).fetchall()
+        return answer
+
+    def one(self, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...]:
+        """The first row of an answer."""
+        return self.rows(sql, values)[0]
+
+    def table(self, sql: str, values: Sequence[Any] = ()) -> pa.Table:
+        """An answer as an Arrow table."""
+        with disk_errors():
+            return self.connection.execute(sql, list(values)).to_arrow_table()
+
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """A large answer as a stream of Arrow batches."""
+        with disk_errors():
+            yield from self.connection.sql(sql).to_arrow_reader(BATCH)
+
+    def scan(self, name: str, parts: Sequence[Part]) -> tuple[str, ...]:
+        """Make the view `name` over the rows of event parts, with every column of the schema; returns those that hold values.
+
+        Raises:
+            WorkspaceError: a part is missing or has another size than the manifest says.
+        """
+        held = {column for part in parts for column in part.columns}
+        wanted = [
+            (
+                field.name if field.name in held else f"NULL::{sql_type(field.type)} AS {quoted(field.name)}",
+                field.name in held,
+            )
+            for field in SCHEMA
+        ]
+        select = ", ".join(quoted(text) if there else text for text, there in wanted)
+        if not parts:
+            self.rows(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS SELECT {select} WHERE false")
+            return ()
+        self.over(f"{name} parts", parts)
+        self.rows(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS SELECT {select} FROM {quoted(f'{name} parts')}")
+        return tuple(field.name for field in SCHEMA if field.name in held)
+
+    def over(self, name: str, parts: Sequence[Part]) -> None:
+        """Make the view `name` over parts as they are, columns matched by name."""
+        paths = [str(self._sound(part)) for part in parts]
+        with disk_errors():
+            self.connection.read_parquet(paths, union_by_name=len(paths) > 1).create_view(name, replace=True)
+
+    def before(self, name: str, view: str, time: datetime | None) -> None:
+        """Make the view `name` over the rows of `view` earlier than a time (naive UTC); None = all of them."""
+        past = (
+            ""
+            if time is None
+            else f" WHERE time < make_timestamp({int(time.replace(tzinfo=UTC).timestamp() * 1_000_000):d})"
+        )
+        self.rows(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS SELECT * FROM {quoted(view)}{past}")
+
+    def sequences(self, parts: Sequence[Part], columns: dict[str, str]) -> Iterator[pa.RecordBatch]:
+        """Stream the events, customer by customer in time order.
+
+        Args:
+            parts: event parts; each is sorted, so one alone is read as it lies.
+            columns: name -> SQL expression over the columns of the schema.
+        """
+        held = self.scan("events", parts)
+        select = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in columns.items())
+        order = "" if len(parts) == 1 else f" ORDER BY {sort_key(held)}"
+        yield from self.batches(f"SELECT {select} FROM events{order}")
+
+    def write_part(
+        self, select: str, path: str, *, kind: Kind, ingest: int, columns: Sequence[str], sort: str = ""
+    ) -> Part:
+        """Write an answer as a new part that is on the disk when this returns; it counts for nothing until the catalogue says so.
+
+        Args:
+            select: SQL of the rows.
+            path: of the part, relative to the workspace.
+            kind: what the rows are.
+            ingest: number of the ingest.
+            columns: names of the answer's columns.
+            sort: SQL of the sort key, '' to keep the order.
+        """
+        final = self.folder / path
+        temporary = final.with_name(f"{final.name}.new")
+        order = f" ORDER BY {sort}" if sort else ""
+        with disk_errors():
+            self.connection.execute(
+                f"COPY ({select}{order}) TO $path (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_GROUP})",
+                {"path": str(temporary)},
+            )
+            make_durable(temporary, final)
+            size = final.stat().st_size
+        span = (
+            "epoch_us(min(time)), epoch_us(max(time))"
+            if "time" in columns and kind in ("events", "covered")
+            else "NULL, NULL"
+        )
+        written = self.connection.read_parquet(str(final))
+        count, first, last = written.aggregate(f"count(*), {span}").fetchall()[0]
+        return Part(
+            path=path, kind=kind, ingest=ingest, rows=int(count), bytes=size, columns=tuple(columns), first=first, last=last
+        )  # fmt: skip
+
+    def _sound(self, part: Part) -> Path:
+        path = self.folder / part.path
+        try:
+            size = path.stat().st_size
+        except FileNotFoundError:
+            raise WorkspaceError(
+                f"part {part.path} is missing", hint=f"restore it, or: regard undo {self.folder} {part.ingest}"
+            ) from None
+        if size != part.bytes:
+            raise WorkspaceError(
+                f"part {part.path} is damaged: {size} bytes instead of {part.bytes}",
+                hint=f"restore it, or: regard undo {self.folder} {part.ingest} and ingest the files again",
+            )
+        return path
+
+
+def sort_key(columns: Iterable[str]) -> str:
+    """The order of events: customer, then time, then where the row came from."""
+    held = set(columns)
+    return listed(name for name in ("customer", "time", "position", "ingest", "file", "line") if name in held)
+
+
+def make_durable(temporary: Path, final: Path) -> None:
+    """Rename a written file into its place so that neither a crash nor a power cut leaves half of it."""
+    with temporary.open("rb+") as stream:
+        os.fsync(stream.fileno())
+    temporary.replace(final)
+    descriptor = os.open(final.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def disk_errors() -> Iterator[None]:
+    """Turn a full disk, a file limit or too little memory into one line that says so."""
+    try:
+        yield
+    except RegardError:
+        raise
+    except duckdb.OutOfMemoryException as error:
+        raise WorkspaceError(
+            "not enough memory or spill space for this step; the store is unchanged", hint=_first_line(error)
+        ) from error
+    except (OSError, duckdb.IOException, duckdb.FatalException) as error:
+        text = str(error).lower()
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        if full or "no space left" in text or "file too large" in text or "disk quota" in text:
+            raise WorkspaceError(
+                "the disk is full; the store is unchanged", hint="free some space and run the same command again"
+            ) from error
+        raise WorkspaceError(f"cannot read or write: {_first_line(error)}; the store is unchanged") from error
+    except duckdb.InvalidInputException as error:
+        raise WorkspaceError(
+            f"a part is damaged: {_first_line(error)}", hint="restore it from a backup, or undo its ingest"
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

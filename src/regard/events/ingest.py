@@ -1,0 +1,372 @@
+"""One ingest and one undo, each from start to commit: stage, gate, parts on the disk, one transaction."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any
+
+from regard.config import Config
+from regard.errors import InputError
+from regard.events import gate, gate_rules, merchandise
+from regard.events.catalog import Catalog, Change, Kind, Part
+from regard.events.engine import Engine, listed, sort_key
+from regard.events.mapping import Mapping as Columns
+from regard.events.read import Source, expand_sources, read_table, stage
+from regard.events.read_sql import quoted
+from regard.events.recognise import recognise
+from regard.events.schema import CLOCKS, FIELD_NAMES, PROVENANCE, Clock
+from regard.events.tables import Table
+from regard.progress import Progress
+
+FOLDERS: dict[Kind, str] = {
+    "events": "events", "covered": "rejected", "rejected": "rejected", "items": "tables", "customers": "tables"
+}  # fmt: skip
+
+STAGED = "staged events"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileReport:
+    """What one file brought.
+
+    Args:
+        name: as given.
+        rows: data rows read.
+        rejected: of these, refused by the reader.
+        columns: (field, column, how it is read).
+        notes: what a person should know, one line each.
+    """
+
+    name: str
+    rows: int
+    rejected: int
+    columns: tuple[tuple[str, str, str], ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestReport:
+    """What one ingest did, every row accounted for: rows = accepted + rejected + counted_once + already_there.
+
+    Args:
+        number: of the ingest; None when nothing was written (a dry run, or nothing new).
+        at: ISO 8601 UTC.
+        files: one report a file.
+        rows: data rows read.
+        accepted: rows that became events.
+        rejected: reason -> rows; they are kept in rejected/ with file, line and reason.
+        counted_once: rows that another file of this ingest has as well.
+        already_there: rows that the store had from an earlier ingest.
+        repeats_kept: exact repeats within one file, kept because they are lines of one order.
+        customers: distinct, among the accepted rows.
+        items: likewise.
+        behaviours: behaviour -> accepted rows.
+        first: earliest time, ISO 8601 UTC, '' without a clock.
+        last: latest time.
+        clock: 'clock', 'order' or 'none'.
+        future: rows with a time more than a day ahead of now.
+        far: rows with a time far from the bulk of the times, kept.
+        refunds: refund rows in the whole store after this ingest.
+        refunds_matched: those with an earlier purchase they can belong to.
+        not_merchandise: item -> rows in the store, of postage and the like.
+        bots: bot-like customers in the store, flagged and kept.
+        tables: 'items' / 'customers' -> rows given.
+        seconds: wall time.
+    """
+
+    number: int | None
+    at: str
+    files: tuple[FileReport, ...]
+    rows: int
+    accepted: int
+    rejected: dict[str, int]
+    counted_once: int = 0
+    already_there: int = 0
+    repeats_kept: int = 0
+    customers: int = 0
+    items: int = 0
+    behaviours: dict[str, int] = field(default_factory=dict)
+    first: str = ""
+    last: str = ""
+    clock: str = ""
+    future: int = 0
+    far: int = 0
+    refunds: int = 0
+    refunds_matched: int = 0
+    not_merchandise: dict[str, int] = field(default_factory=dict)
+    bots: int = 0
+    tables: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-able values."""
+        return asdict(self)
+
+    @property
+    def words(self) -> str:
+        """The outcome in one sentence."""
+        if self.rows and not self.accepted and self.already_there:
+            return f"nothing new: the store has all of these rows already ({self.already_there:,} counted once)"
+        return f"{self.accepted:,} of {self.rows:,} rows accepted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the caller of an ingest asks for.
+
+    Args:
+        sources: paths, globs, DataFrames or Arrow tables with events.
+        overrides: field -> column, beside what is recognised.
+        items: path or table of the items, or None.
+        customers: path or table of the customers, or None.
+        dry_run: True writes nothing.
+        show: called with each file's mapping before anything is written.
+    """
+
+    sources: Sequence[Any] = ()
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    items: Any = None
+    customers: Any = None
+    dry_run: bool = False
+    show: Callable[[Columns], None] | None = None
+
+
+def run(engine: Engine, catalog: Catalog, config: Config, request: Request, progress: Progress) -> IngestReport:
+    """Take files into the store; the caller holds the writer's lock.
+
+    Raises:
+        InputError: a file cannot be taken in; the store is unchanged.
+        WorkspaceError: the disk is full, a part is damaged.
+    """
+    began, now = perf_counter(), datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    at = f"{now.isoformat()}Z"
+    number = catalog.next_ingest()
+    version = catalog.version()
+    live = catalog.parts(version, "events")
+    files, clock = _stage(engine, catalog, config, request, progress)
+    tables = _stage_tables(engine, request)
+    columns = _held(engine)
+    progress.start("checking rows")
+    passed = gate.check(engine, columns=columns, clock=clock, live=live, now=now)
+    progress.finish()
+    rows = sum(file.rows for file in files)
+    rejected = _reasons(engine)
+    if passed.repeats_dropped:
+        rejected[gate.REPEAT] = passed.repeats_dropped
+    report = IngestReport(
+        number=None, at=at, files=files, rows=rows, rejected=rejected | passed.refused, counted_once=passed.counted_once,
+        accepted=rows - sum(file.rejected for file in files) - passed.dropped, already_there=passed.covered,
+        repeats_kept=passed.repeats_kept, clock=clock, future=passed.future, far=passed.far, tables=tables,
+        seconds=perf_counter() - began,
+    )  # fmt: skip
+    if request.dry_run or (not report.accepted and not tables):
+        return report
+    progress.start("writing")
+    parts = _write(engine, number, columns, passed, tables)
+    engine.rows("DROP VIEW staged")
+    engine.rows(f"DROP TABLE {quoted(STAGED)}")
+    report = _describe(engine, report, live, parts, number)
+    bots = gate_rules.bots(engine) if clock == "clock" else {}
+    report = replace(report, bots=len(bots), seconds=round(perf_counter() - began, 3))
+    catalog.commit(
+        Change(
+            what=f"ingest {number}",
+            at=at,
+            add=parts,
+            ingest=(number, report.to_json()),
+            bots=bots,
+            clock=clock or catalog.clock(),
+        )
+    )
+    progress.finish()
+    return report
+
+
+def undo(engine: Engine, catalog: Catalog, number: int) -> None:
+    """Take an ingest back: the store is then as if it had never been, rows that later files had in common with it included."""
+    at = f"{datetime.now(UTC).replace(tzinfo=None, microsecond=0).isoformat()}Z"
+    parts = catalog.parts(catalog.version(), "events", "covered", "rejected", "items", "customers")
+    gone = [part for part in parts if part.ingest == number]
+    live = [part for part in parts if part.kind == "events" and part.ingest != number]
+    covered = [part for part in parts if part.kind == "covered" and part.ingest != number]
+    promoted: list[Part] = []
+    if covered and any(part.kind == "events" for part in gone):
+        promoted, replaced = _promote(engine, live, covered)
+        gone += replaced
+    engine.scan("events", [part for part in [*live, *promoted] if part.kind == "events"])
+    clock = catalog.clock()
+    remaining = any(entry.number != number and not entry.undone for entry in catalog.history())
+    bots = gate_rules.bots(engine) if clock == "clock" else {}
+    catalog.commit(
+        Change(
+            what=f"undo {number}", at=at, add=promoted, remove=[part.path for part in gone], undo=number, bots=bots,
+            clock=clock if remaining else "",
+        )
+    )  # fmt: skip
+
+
+def _stage(
+    engine: Engine, catalog: Catalog, config: Config, request: Request, progress: Progress
+) -> tuple[tuple[FileReport, ...], Clock]:
+    sources: list[Source] = expand_sources(list(request.sources))
+    if not sources and request.items is None and request.customers is None:
+        raise InputError("nothing to ingest", hint="name at least one file")
+    mappings = [recognise(source, overrides=dict(request.overrides), config=config) for source in sources]
+    for mapping in mappings:
+        if request.show is not None:
+            request.show(mapping)
+    clock = _one_clock(config.clock or catalog.clock(), mappings)
+    reports = []
+    for file, (source, mapping) in enumerate(zip(sources, mappings, strict=True)):
+        progress.start(f"reading {source.name}")
+        staged = stage(
+            engine.connection, source, mapping, table=STAGED, rejects="rejects", file=file, config=config
+        )  # fmt: skip
+        progress.finish(f"{staged.rows + staged.rejected:,} rows")
+        reports.append(
+            FileReport(
+                name=source.name, rows=staged.rows + staged.rejected, rejected=staged.rejected, columns=tuple(mapping.describe()),
+                notes=tuple(str(note) for note in (*mapping.notes, *staged.notes)),
+            )
+        )  # fmt: skip
+    _unite(engine, [source.name for source in sources])
+    return tuple(reports), clock
+
+
+def _one_clock(store: str, mappings: Sequence[Columns]) -> Clock:
+    """The clock of the store; a file that knows less of time than the store needs is asked for its column."""
+    found = {mapping.source: mapping.clock for mapping in mappings}
+    clock: Clock = next((name for name in CLOCKS if name == store), None) or max(
+        found.values(), key=lambda name: -CLOCKS.index(name), default="clock"
+    )
+    for name, known in found.items():
+        if CLOCKS.index(known) > CLOCKS.index(clock):
+            need = "time" if clock == "clock" else "position"
+            raise InputError(f"{name} has no {need}, the other events have", hint=f"--map {need}=COLUMN")
+    return clock
+
+
+def _unite(engine: Engine, names: Sequence[str]) -> None:
+    """The view `staged` (fields, file, line, row) and the table `files`; empty ones when only tables are given."""
+    engine.rows(
+        "CREATE TABLE files AS SELECT unnest(range(len($1))) AS file, unnest($1::VARCHAR[]) AS name", [list(names)]
+    )
+    if not names:
+        engine.scan("live", [])
+        engine.rows(f"CREATE TABLE {quoted(STAGED)} AS SELECT * EXCLUDE (ingest) FROM live")
+        engine.rows("CREATE TABLE rejects (file INTEGER, line BIGINT, reason VARCHAR, raw VARCHAR)")
+    engine.rows(f"CREATE TEMP VIEW staged AS SELECT *, rowid AS row FROM {quoted(STAGED)}")
+
+
+def _stage_tables(engine: Engine, request: Request) -> dict[str, int]:
+    given: dict[Table, Any] = {"items": request.items, "customers": request.customers}
+    rows = {}
+    for kind, table in given.items():
+        if table is None:
+            continue
+        for source in expand_sources([table])[:1]:
+            read_table(engine.connection, source, kind=kind, overrides={}, table=f"given {kind}")
+            rows[str(kind)] = int(engine.one(f"SELECT count(*) FROM {quoted(f'given {kind}')}")[0])
+    return rows
+
+
+def _held(engine: Engine) -> list[str]:
+    counts = engine.one(f"SELECT {', '.join(f'count({quoted(name)})' for name in FIELD_NAMES)} FROM staged")
+    return [name for name, count in zip(FIELD_NAMES, counts, strict=True) if count]
+
+
+def _reasons(engine: Engine) -> dict[str, int]:
+    return dict(engine.rows("SELECT reason, count(*) FROM rejects GROUP BY reason ORDER BY count(*) DESC, reason"))
+
+
+def _name(kind: Kind, ingest: int) -> str:
+    # The random half keeps a part's name from ever meaning two files, also after a crash between rename and commit.
+    return f"{FOLDERS[kind]}/{kind}-{ingest:06d}-{uuid.uuid4().hex[:12]}.parquet"
+
+
+def _write(
+    engine: Engine, number: int, columns: Sequence[str], passed: gate.Passed, tables: Mapping[str, int]
+) -> list[Part]:
+    parts: list[Part] = []
+    written = [*columns, *PROVENANCE]
+    fields = f"{listed(columns)}, {number}::INTEGER AS ingest, file, line"
+
+    def write(kind: Kind, select: str, names: Sequence[str], sort: str = "") -> None:
+        parts.append(engine.write_part(select, _name(kind, number), kind=kind, ingest=number, columns=names, sort=sort))
+
+    if columns:
+        write("events", f"SELECT {fields} FROM {gate.accepted(engine)}", written, sort_key(written))
+        if passed.counted_once or passed.covered:
+            chosen = "staged SEMI JOIN (SELECT file, row FROM drops WHERE covered) USING (file, row)"
+            write("covered", f"SELECT {fields} FROM {chosen}", written, sort_key(written))
+    raw = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in columns)
+    refused = (
+        "SELECT name AS file, line, reason, raw FROM rejects JOIN files USING (file) UNION ALL"
+        f" SELECT name, line, reason, to_json(struct_pack({raw}))::VARCHAR FROM staged JOIN drops USING (file, row)"
+        " JOIN files USING (file) WHERE NOT covered"
+    )
+    if columns and engine.one(f"SELECT count(*) FROM ({refused})")[0]:
+        write("rejected", refused, ("file", "line", "reason", "raw"), "file, line")
+    for kind in tables:
+        table = quoted(f"given {kind}")
+        names = [str(row[0]) for row in engine.rows(f"SELECT column_name FROM (DESCRIBE {table})")]
+        write("items" if kind == "items" else "customers", f"SELECT * FROM {table}", names)
+    return [part for part in parts if part.rows]
+
+
+def _describe(
+    engine: Engine, report: IngestReport, live: Sequence[Part], parts: Sequence[Part], number: int
+) -> IngestReport:
+    fresh = [part for part in parts if part.kind == "events"]
+    engine.scan("events", fresh)
+    behaviours = dict(
+        engine.rows("SELECT behaviour, count(*) FROM events GROUP BY behaviour ORDER BY count(*) DESC, behaviour")
+    )
+    customers, items = engine.one("SELECT count(DISTINCT customer), count(DISTINCT item) FROM events")
+    first, last = engine.one("SELECT min(time), max(time) FROM events")
+    engine.scan("events", [*live, *fresh])
+    refunds, matched = gate_rules.refunds(engine)
+    return replace(
+        report, number=number, behaviours=behaviours, customers=customers, items=items,
+        first="" if first is None else f"{first:%Y-%m-%dT%H:%M:%SZ}", last="" if last is None else f"{last:%Y-%m-%dT%H:%M:%SZ}",
+        refunds=refunds, refunds_matched=matched,
+        not_merchandise={service.item: service.rows for service in merchandise.services(engine)},
+    )  # fmt: skip
+
+
+def _promote(engine: Engine, live: Sequence[Part], covered: Sequence[Part]) -> tuple[list[Part], list[Part]]:
+    """Parts of rows that nothing covers any longer, with what is left covered; and the covered parts that they replace."""
+    held = dict.fromkeys([*engine.scan("live", live), *engine.scan("covered", covered)])
+    ident = listed(gate.identity_columns(list(held)))
+    engine.rows(f"""
+        CREATE OR REPLACE TABLE freed AS
+        WITH rows AS (
+            SELECT *, false AS there, hash({ident}) AS mark FROM covered
+            UNION ALL SELECT *, true AS there, hash({ident}) AS mark FROM live
+        ), numbered AS (
+            SELECT *, row_number() OVER (PARTITION BY mark, {ident}, ingest, file ORDER BY line) AS nth
+            FROM rows SEMI JOIN (SELECT hash({ident}) AS mark FROM covered) USING (mark)
+        )
+        SELECT * EXCLUDE (mark), (nth = 1 OR (behaviour = 'purchase' AND "order" IS NOT NULL))
+            AND row_number() OVER (PARTITION BY mark, {ident}, nth ORDER BY there DESC, ingest, file) = 1 AS free
+        FROM numbered QUALIFY NOT there
+    """)
+    written: list[Part] = []
+    replaced: list[Part] = []
+    for ingest in dict.fromkeys(part.ingest for part in covered):
+        columns = list(dict.fromkeys(name for part in covered if part.ingest == ingest for name in part.columns))
+        if engine.one("SELECT count(*) FROM freed WHERE free AND ingest = ?", [ingest])[0] == 0:
+            continue
+        replaced += [part for part in covered if part.ingest == ingest]
+        kinds: dict[Kind, str] = {"events": "free", "covered": "NOT free"}
+        for kind, which in kinds.items():
+            select = f"SELECT {listed(columns)} FROM freed WHERE {which} AND ingest = {ingest:d}"
+            part = engine.write_part(
+                select, _name(kind, ingest), kind=kind, ingest=ingest, columns=columns, sort=sort_key(columns)
+            )  # fmt: skip
+            written += [part] if part.rows else []
+    return written, replaced

@@ -1,0 +1,133 @@
+"""Which items are not merchandise: postage, charges, corrections, samples, vouchers. By rule from words, codes, prices and orders.
+
+They count as value and as history; they are never recommended and never a target. The rule is a help, not a judge: `not_merchandise` and
+`merchandise` in regard.toml have the last word.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from regard.config import Config
+from regard.events.engine import Engine
+
+_PHRASES = (
+    "postage", "post and packing", "shipping", "shipping fee", "delivery", "delivery charge", "carriage", "freight", "handling fee",
+    "bank charges", "bank charge", "amazon fee", "amazonfee", "commission", "service charge", "surcharge", "transaction fee", "manual",
+    "manual correction", "adjust", "adjustment", "adjust bad debt", "bad debt", "discount", "samples", "sample", "gift voucher", "voucher",
+    "gift card", "e gift card", "gift certificate", "coupon", "store credit", "test product", "this is a test product", "deposit",
+    "donation", "tip", "rounding", "dotcom postage", "dotcomgiftshop gift voucher", "next day carriage", "cruk commission", "post", "dot",
+)  # fmt: skip
+_CHINESE = (
+    "邮费", "运费", "快递费", "邮资", "配送费", "手续费", "服务费", "补差价", "差价", "补拍", "优惠券", "代金券", "抵用券", "礼品卡",
+    "购物卡", "红包", "定金", "押金", "样品", "小样", "试用装", "测试商品", "专拍链接",
+)  # fmt: skip
+_WEAK = {"post", "dot", "tip", "manual", "sample", "delivery", "discount", "deposit"}
+"""Words that real products carry as well: they convict only as the whole name, or the code."""
+_NEUTRAL = re.compile(r"[^a-z ]+|\b(?:the|and|of|by|uk|gbp|usd|eur|fee|fees|charges?)\b")
+
+SPREAD = 20.0
+"""Ratio of the 95th to the 5th percentile of an item's price that no product has, promotions and wholesale included."""
+
+SHARE = 0.05
+"""Share of all orders from which an item is suspiciously universal."""
+
+_LINES = 10
+"""Lines an item needs before its price spread says anything."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """An item that is not merchandise, and why the rule thinks so.
+
+    Args:
+        item: its id.
+        name: its commonest name, '' where none is known.
+        reasons: in words.
+        rows: events on it.
+    """
+
+    item: str
+    name: str
+    reasons: tuple[str, ...]
+    rows: int
+
+
+def words_in(text: str) -> tuple[bool, bool]:
+    """Whether a name or a code is (wholly, partly) made of words for services.
+
+    >>> words_in("DOTCOM POSTAGE"), words_in("Next Day Carriage"), words_in("POSTAGE STAMP CUSHION"), words_in("运费补差价专用")
+    ((True, True), (True, True), (False, True), (False, True))
+    """
+    lowered = " ".join(text.lower().replace("_", " ").split())
+    plain = " ".join(_NEUTRAL.sub(" ", lowered).split())
+    whole = bool(plain) and (plain in _PHRASES or lowered in _PHRASES) or lowered in _CHINESE
+    padded = f" {plain} "
+    part = any(f" {phrase} " in padded for phrase in _PHRASES if phrase not in _WEAK) or any(
+        word in lowered for word in _CHINESE
+    )
+    return whole, whole or part
+
+
+def services(engine: Engine) -> list[Service]:
+    """Items of the view `events` that the rule takes for services, the most frequent first.
+
+    An item is one when its name or code is wholly a word for a service; or holds one and shows a second sign (a code without digits
+    where nearly all codes have some; a price spread no product has; a share of the orders no product has; a Chinese word needs none);
+    or has an odd code and an impossible price spread.
+    """
+    listing = engine.rows("""
+        SELECT item, coalesce(arg_max(item_name, (named, item_name)), ''), sum(n)::BIGINT
+        FROM (SELECT item, item_name, count(*) AS n, count(item_name) AS named FROM events WHERE item IS NOT NULL GROUP BY item, item_name)
+        GROUP BY item ORDER BY item
+    """)
+    digits = sum(any(sign.isdigit() for sign in item) for item, _, _ in listing)
+    coded = len(listing) >= 20 and digits >= 0.95 * len(listing)
+    suspects: dict[str, tuple[str, int, bool, bool, bool]] = {}
+    for item, name, rows in listing:
+        wholly, partly = (a or b for a, b in zip(words_in(name), words_in(item), strict=True))
+        odd = coded and not any(sign.isdigit() for sign in item)
+        if partly or odd:
+            suspects[item] = (name, rows, wholly or any(word in name for word in _CHINESE), partly, odd)
+    spread, share = _prices_and_shares(engine, list(suspects))
+    found = []
+    for item, (name, rows, wholly, partly, odd) in suspects.items():
+        wild, everywhere = spread.get(item, 1.0) >= SPREAD, share.get(item, 0.0) >= SHARE
+        if wholly or (partly and (odd or wild or everywhere)) or (odd and wild):
+            words = (
+                ("its name", partly),
+                ("its code has no digits", odd),
+                ("its price varies widely", wild),
+                ("it is in many orders", everywhere),
+            )
+            found.append(Service(item=item, name=name, rows=rows, reasons=tuple(word for word, true in words if true)))
+    return sorted(found, key=lambda service: (-service.rows, service.item))
+
+
+def edited(found: list[Service], config: Config) -> list[Service]:
+    """What the rule found, corrected by the shop's own lists."""
+    ruled = [service for service in found if service.item not in config.merchandise]
+    known = {service.item for service in ruled}
+    named = [item for item in config.not_merchandise if item not in known]
+    return ruled + [Service(item=item, name="", reasons=("named in regard.toml",), rows=0) for item in named]
+
+
+def _prices_and_shares(engine: Engine, items: list[str]) -> tuple[dict[str, float], dict[str, float]]:
+    if not items:
+        return {}, {}
+    engine.rows("CREATE OR REPLACE TABLE asked AS SELECT unnest(?::VARCHAR[]) AS item", [items])
+    spread = engine.rows(
+        "SELECT item, quantile_cont(price, 0.95) / quantile_cont(price, 0.05) FROM events SEMI JOIN asked USING (item)"
+        " WHERE price > 0 GROUP BY item HAVING count(*) >= ?",
+        [_LINES],
+    )
+    orders = int(engine.one("SELECT count(DISTINCT \"order\") FROM events WHERE behaviour = 'purchase'")[0])
+    if orders < 2 * _LINES:
+        return dict(spread), {}
+    share = engine.rows(
+        'SELECT item, count(DISTINCT "order") / ? FROM events SEMI JOIN asked USING (item)'
+        " WHERE behaviour = 'purchase' GROUP BY item",
+        [orders],
+    )
+    return dict(spread), dict(share)

@@ -1,0 +1,250 @@
+"""Store: the events, items and customers of one workspace folder. Everything is read at one version, written in one transaction.
+
+The events as packed arrays: `regard.sequences.pack.read_log(store)`; the items' content: `regard.sequences.content.read_content(store, ...)`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+
+from regard.config import CONFIG_NAME, Config, load, save
+from regard.errors import UsageError, WorkspaceError
+from regard.events import doctor, ingest, merchandise, tables
+from regard.events.catalog import Catalog, Ingest
+from regard.events.engine import Engine, disk_errors
+from regard.events.mapping import Mapping as Columns
+from regard.events.schema import CLOCKS, Clock
+from regard.progress import Progress, Silent
+
+_FOLDERS = ("events", "rejected", "tables", "cache")
+_WRITER, _READERS = "cache/writer.lock", "cache/readers.lock"
+
+
+class Store:
+    """A workspace's data. Make one with `create` or `open`.
+
+    Args:
+        folder: the workspace.
+        config: its settings.
+    """
+
+    def __init__(self, folder: Path, config: Config) -> None:
+        self.folder = folder
+        self.config = config
+        self.catalog = Catalog(folder)
+
+    @classmethod
+    def create(cls, folder: Path | str, config: Config | None = None) -> Store:
+        """Make a workspace folder; one that is a workspace already is refused.
+
+        Raises:
+            WorkspaceError: it is a workspace already, or cannot be made.
+
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     store = Store.create(Path(folder) / "shop")
+        ...     store.version, store.history()
+        (0, [])
+        """
+        folder = Path(folder)
+        if (folder / CONFIG_NAME).exists():
+            raise WorkspaceError(f"{folder} is a workspace already", hint=f"regard ingest {folder} FILE")
+        if folder.exists() and not folder.is_dir():
+            raise WorkspaceError(f"{folder} is a file", hint="name a folder that does not exist yet")
+        with disk_errors():
+            for name in _FOLDERS:
+                (folder / name).mkdir(parents=True, exist_ok=True)
+            Catalog.create(folder)
+            save(config or Config(), folder)
+        return cls(folder, config or Config())
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Store:
+        """Open a workspace folder.
+
+        Raises:
+            ConfigError: regard.toml is missing or wrong.
+            WorkspaceError: the catalogue is missing, damaged or of a newer Regard.
+        """
+        store = cls(Path(folder), load(Path(folder)))
+        _ = store.version
+        return store
+
+    @property
+    def version(self) -> int:
+        """The newest version of the manifest; every ingest and undo makes one."""
+        return self.catalog.version()
+
+    @property
+    def clock(self) -> Clock:
+        """What times mean: as regard.toml says, else as the first ingest found; 'clock' for an empty store."""
+        found = self.config.clock or self.catalog.clock()
+        return next((name for name in CLOCKS if name == found), "clock")
+
+    def ingest(
+        self,
+        sources: Sequence[Any] | Any = (),
+        *,
+        overrides: Mapping[str, str] | None = None,
+        items: Any = None,
+        customers: Any = None,
+        dry_run: bool = False,
+        show: Callable[[Columns], None] | None = None,
+        progress: Progress | None = None,
+    ) -> ingest.IngestReport:
+        """Take event files and tables in: all of it, or nothing.
+
+        Args:
+            sources: paths, globs, DataFrames or Arrow tables with events.
+            overrides: field -> column, beside what is recognised.
+            items: path or table that describes the items.
+            customers: path or table that describes the customers.
+            dry_run: True reads and checks, and writes nothing.
+            show: called with each file's mapping before anything is written.
+            progress: hears of each step.
+
+        Raises:
+            InputError: a file cannot be taken in.
+            WorkspaceError: another writer is at work, the disk is full, a part is damaged. The store is unchanged in every case.
+        """
+        many = isinstance(sources, Sequence) and not isinstance(sources, str)
+        request = ingest.Request(
+            sources=sources if many else [sources], overrides=overrides or {}, items=items, customers=customers,
+            dry_run=dry_run, show=show,
+        )  # fmt: skip
+        with self._writing(), self._engine() as engine, disk_errors():
+            report = ingest.run(engine, self.catalog, self.config, request, progress or Silent())
+        if report.number is not None:
+            self._remember(overrides or {})
+        return report
+
+    def history(self) -> list[Ingest]:
+        """Every ingest there has been, the first first, undone ones marked."""
+        return self.catalog.history()
+
+    def undo(self, number: int) -> None:
+        """Take ingest `number` back, whichever it is; the store is then as if it had never been.
+
+        Raises:
+            UsageError: there is no such ingest, or it is undone already.
+        """
+        with self._writing(), self._engine() as engine, disk_errors():
+            standing = {entry.number for entry in self.history() if not entry.undone}
+            if number not in standing:
+                raise UsageError(f"there is no ingest {number} to undo", hint=f"regard history {self.folder}")
+            ingest.undo(engine, self.catalog, number)
+        if not self.catalog.clock() and self.config.clock:
+            self._save(replace(self.config, clock=""))
+
+    def items(self, *, before: datetime | None = None) -> pa.Table:
+        """One row an item, sorted by id: the items tables, and where they say nothing what the events tell.
+
+        Args:
+            before: naive UTC; events from then on are not asked (items tables have no date and are used as given). None = all.
+        """
+        with self.reading() as (engine, version):
+            told = tables.told_by_events(engine, engine.scan("events", self.catalog.parts(version, "events")), before)
+            return tables.described(engine, tables.merged(engine, self.catalog.parts(version, "items"), "items"), told)
+
+    def customers(self) -> pa.Table:
+        """One row a customer, as the customers tables give it, sorted by id; empty when none was given."""
+        with self.reading() as (engine, version):
+            return tables.merged(engine, self.catalog.parts(version, "customers"), "customers")
+
+    def bots(self) -> list[str]:
+        """Bot-like customers, the busiest first: flagged, left out of training by default."""
+        return list(self.catalog.bots(self.version))
+
+    def services(self, *, before: datetime | None = None) -> list[merchandise.Service]:
+        """Items that are not merchandise: by rule as of a time, corrected by `merchandise` and `not_merchandise` in regard.toml."""
+        with self.reading() as (engine, version):
+            engine.scan("all events", self.catalog.parts(version, "events"))
+            engine.before("events", "all events", before)
+            return merchandise.edited(merchandise.services(engine), self.config)
+
+    def doctor(self) -> doctor.DoctorReport:
+        """Every class of trouble in the data with its share and examples."""
+        with self.reading() as (engine, version):
+            return doctor.examine(engine, self.catalog, self.config, version)
+
+    @contextmanager
+    def reading(self) -> Iterator[tuple[Engine, int]]:
+        """An engine and the version it may read: parts of that version stay on the disk meanwhile, whatever a writer does."""
+        with disk_errors(), (self.folder / _READERS).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            with self._engine() as engine:
+                yield engine, self.version
+
+    def _engine(self) -> Engine:
+        return Engine(self.folder)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Hold the writer's lock; the system lets go of it when the process dies, however it dies."""
+        with disk_errors():
+            (self.folder / "cache").mkdir(exist_ok=True)
+            lock = (self.folder / _WRITER).open("a+")
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise WorkspaceError(
+                    f"{self.folder} is locked by another writer (pid {_pid(lock)})",
+                    hint="wait for it to finish, then run this again",
+                ) from None
+            with disk_errors():
+                lock.truncate(0)
+                lock.write(str(os.getpid()))
+                lock.flush()
+                self._collect()
+            yield
+
+    def _collect(self) -> None:
+        """Delete files that no version needs: leavings of writers that died, and undone parts once nobody reads."""
+        known = self.catalog.paths()
+        with (self.folder / _READERS).open("a") as readers:
+            try:
+                fcntl.flock(readers, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            for name in ("events", "rejected", "tables"):
+                for path in (self.folder / name).glob("*.parquet*"):
+                    if f"{name}/{path.name}" not in known:
+                        path.unlink()
+            for spill in (self.folder / "cache").glob("spill-*"):
+                shutil.rmtree(spill, ignore_errors=True)
+
+    def _remember(self, overrides: Mapping[str, str]) -> None:
+        """Keep in regard.toml what this ingest settled, for the next one and for people to see."""
+        columns = {**self.config.columns, **overrides}
+        self._save(replace(self.config, clock=self.config.clock or self.catalog.clock(), columns=columns))
+
+    def _save(self, config: Config) -> None:
+        if config != self.config:
+            with disk_errors():
+                save(config, self.folder)
+            self.config = config
+
+
+def utc(seconds: int) -> datetime:
+    """Seconds since 1970 as the naive UTC time that the store's columns hold.
+
+    >>> utc(86_400)
+    datetime.datetime(1970, 1, 2, 0, 0)
+    """
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+
+
+def _pid(lock: IO[str]) -> str:
+    lock.seek(0)
+    return lock.read().strip() or "unknown"
