@@ -161,7 +161,7 @@ def answer(
 
     item = np.searchsorted(np.cumsum(catalogue.popularity), chance[:, 1]).clip(max=len(catalogue) - 1)
     item = np.where(kind == SEASON, _seasonal(in_season[occasion], chance[:, 1], catalogue), item)
-    source = history.item[pair]
+    source = np.append(history.item, -1)[pair]
     start, stop = (
         catalogue.group_bounds[:-1][catalogue.group[source]],
         catalogue.group_bounds[1:][catalogue.group[source]],
