@@ -58,6 +58,7 @@ class PairModel:
     view_items: Vocabulary
     pull: np.ndarray
     name: str = "pairs"
+    behaviours: tuple[str, ...] = ("view_item", "purchase")
     card: dict[str, Any] = field(default_factory=dict)
     asked: list[int] = field(default_factory=list)
 

@@ -10,7 +10,7 @@ from hypothesis import given as hypothesis_given
 from hypothesis import strategies as st
 
 from regard.errors import UsageError
-from regard.insight import Ask, Shop, given, recommend
+from regard.insight import Ask, Ranker, Shop, given, recommend
 from regard.insight.recommend import BLOCK_CELLS, blocks, top
 
 
@@ -175,3 +175,18 @@ def test_blocks_cover_all_rows_once(rows: int, width: int) -> None:
     parts = list(blocks(rows, width))
     assert [row for part in parts for row in range(part.start, part.stop)] == list(range(rows))
     assert all((part.stop - part.start) * width <= max(BLOCK_CELLS, width) for part in parts)
+
+
+def test_counting_answers_where_there_is_no_model(plain_shop: Shop) -> None:
+    ranker = Ranker.counting(plain_shop.log, plain_shop.target)
+    counted = replace(plain_shop, ranker=ranker)
+    (answer,) = recommend(counted, [Ask(customer="bob")], n=6, why=True)
+    assert (answer.fallback_level, answer.model_version) == ("counting", None)
+    assert ids(answer)[:2] == ["tea", "cup"]
+    assert {item.level for item in answer.items[:3]} >= {"counting"}
+    assert answer.items[0].reasons[0].text == "because you bought green tea on 10 February (2 times)"
+    assert recommend(counted, [Ask(events=given(["cup"]))], n=1)[0].fallback_level == "history"
+
+
+def test_nothing_to_count(log_of) -> None:
+    assert Ranker.counting(log_of([("a", "view_item", "x", 1)]), ("purchase",)) is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 Level = Literal["model", "counting", "history", "similar", "interests", "recent popularity", "popularity", "new"]
@@ -81,6 +81,10 @@ class Answer:
     exclude: str
     model_version: str | None
     notes: tuple[str, ...] = ()
+
+    def noting(self, notes: tuple[str, ...]) -> Answer:
+        """The same answer with notes before its own."""
+        return replace(self, notes=(*notes, *self.notes)) if notes else self
 
     def to_json(self) -> dict[str, Any]:
         """The answer as plain types; the shape is schemas/recommend.json."""

@@ -31,6 +31,9 @@ from regard.sequences.ragged import Ragged
 LATEST = 200
 """Events looked at, from the newest back: older ones move little, and each costs one scoring."""
 
+TRIFLE = 1e-4
+"""An effect below this is rounding, not a reason; logits are in the single digits."""
+
 BLOCK_CELLS = 8_000_000
 """Scores held at a time (variants x items): 32 MB of float32."""
 
@@ -106,7 +109,7 @@ def why(
     for column in range(len(items)):
         effect = found.effect[:, column]
         best = np.argsort(-effect, kind="stable")[:most]
-        floor = max(1e-6, share * float(effect.max(initial=0.0)))
+        floor = max(TRIFLE, share * float(effect.max(initial=0.0)))
         named = [_deed(shop, query, asof, found.groups[g], float(effect[g])) for g in best if effect[g] >= floor]
         reasons.append(tuple(replace(deed, text=words.because(deed.text, shop.language)) for deed in named))
     return reasons
@@ -182,7 +185,8 @@ def explain(shop: Shop, customer: str, item: str, *, n: int = 10, exclude: str =
     allowed = shop.log.merchandise.copy()
     allowed[own_items(query, shop.target, rule)[1]] = False
     found = effects(shop.ranker, query, int(asof[0]), column)
-    best = np.argsort(-np.abs(found.effect[:, 0]), kind="stable")[:n]
+    size = np.abs(found.effect[:, 0])
+    best = [group for group in np.argsort(-size, kind="stable")[:n] if size[group] > TRIFLE]
     return Explanation(
         customer=customer,
         item=item,

@@ -9,8 +9,10 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from regard.evaluation.baselines import OwnDecayed
 from regard.evaluation.scorer import Scorer
 from regard.sequences.log import Log
+from regard.sequences.split import view_until
 from regard.sequences.vocabulary import Vocabulary
 
 
@@ -20,6 +22,10 @@ class Model(Protocol):
 
     name: str
     card: Mapping[str, Any]
+
+    @property
+    def behaviours(self) -> tuple[str, ...]:
+        """The behaviours it learned, in the order of their codes."""
 
     @property
     def view_items(self) -> Vocabulary:
@@ -54,6 +60,15 @@ class Ranker:
     behaviours: tuple[str, ...]
     version: str | None = None
     _columns: list[tuple[Vocabulary, NDArray[np.int64]]] = field(default_factory=list, repr=False)
+
+    @classmethod
+    def counting(cls, log: Log, target: tuple[str, ...]) -> Ranker | None:
+        """Who ranks where no model can: own baskets, faded, and recent popularity; None where nothing was wanted."""
+        view = view_until(log, None, target=target)
+        if not view.targets.any():
+            return None
+        scorer = OwnDecayed(every=len(log.behaviours) > 1).fit(view)
+        return cls(scorer=scorer, items=view.log.items, behaviours=log.behaviours)
 
     @property
     def level(self) -> str:

@@ -100,6 +100,8 @@ def _answer_block(
         open_row[barred[row]] = False
         open_row[_in_basket(shop, ask)] = False
         first = scores[place[row]] if row in place else None
+        if first is not None and levels[row] == "counting":
+            first = np.where(first > 0, first, -np.inf).astype(np.float32)  # a count of nothing recommends nothing
         answers.append(_answer(shop, ask, queries, row, asof, levels[row], first, open_row, n, rule, why))
     return answers
 

@@ -1,0 +1,103 @@
+"""report, demo: a page to look at, and the whole way from nothing to one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from regard.cli.ask import Language, print_answers
+from regard.cli.learn import print_evaluation
+from regard.cli.screen import Folder, Screen, heading, verb
+from regard.errors import WorkspaceError
+
+if TYPE_CHECKING:
+    from regard.workspace import Workspace
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this file."""
+    for function in (report, demo):
+        app.command()(verb(function))
+
+
+def report(screen: Screen, folder: Folder, lang: Language = None) -> None:
+    """Write a page that opens offline: data, figures, customers, reasons."""
+    import regard
+
+    page = regard.open(folder).report(lang, progress=screen.progress)
+    screen.show({"page": str(page)}, lambda out: out.print(f"wrote {page}", soft_wrap=True))
+
+
+def demo(
+    screen: Screen,
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="A new folder.")] = Path("demo"),
+    customers: Annotated[int, typer.Option("--customers", help="Of the simulated shop.", min=30)] = 2000,
+    items: Annotated[int, typer.Option("--items", help="Of the simulated shop.", min=20)] = 800,
+    budget: Annotated[str, typer.Option("--budget", help="Wall time of training.")] = "60",
+    seed: Annotated[int, typer.Option("--seed", help="Another seed, another shop.")] = 7,
+    lang: Annotated[str, typer.Option("--lang", help="en or zh, of the shop and the page.")] = "en",
+) -> None:
+    """Go the whole way with a simulated shop: ingest, train, evaluate, report."""
+    import regard
+    from regard import simulate
+    from regard.config import Config
+
+    if folder.exists():
+        raise WorkspaceError(
+            f"{folder} exists already", hint=f"name another folder, or look at it: regard report {folder}"
+        )
+    drawn = simulate.shop(simulate.Settings(customers=customers, items=items, seed=seed, language=lang))
+    shop = regard.init(folder, config=Config(language=lang))
+    files = simulate.write(drawn, folder / "export", progress=screen.progress)
+    came = shop.ingest(
+        str(files["events"]), items=str(files["items"]), customers=str(files["customers"]), progress=screen.progress
+    )
+    trained = shop.train(budget=budget, progress=screen.progress)
+    found = shop.evaluate(progress=screen.progress).to_json(lang)
+    page = shop.report(lang, progress=screen.progress)
+    someone = _someone(shop)
+    answer = shop.recommend(someone, n=3, why=True)
+    screen.show(
+        {
+            "folder": str(folder),
+            "page": str(page),
+            "ingest": came.to_json(),
+            "train": trained.to_json(),
+            "evaluate": found,
+            "customer": someone,
+            "recommend": answer.to_json(),
+        },
+        lambda out: _shown(out, folder, page, found, answer),
+    )
+
+
+def _someone(shop: Workspace) -> str:
+    """The customer with the median history: neither a stranger nor a regular."""
+    log = shop.log()
+    buyers = set(log.owner[log.is_behaviour(shop.target)].tolist())
+    by_length = sorted(buyers, key=lambda code: (int(log.lengths[code]), code))
+    return log.customers.id(by_length[len(by_length) // 2])
+
+
+def _shown(out: Console, folder: Path, page: Path, found: dict[str, Any], answer: Any) -> None:
+    out.print()
+    print_evaluation(out, {**found, "slices": []})
+    out.print()
+    print_answers(out, [answer])
+    out.print()
+    heading(out, "The report page", note="opens offline")
+    out.print(f"  {page.resolve()}", soft_wrap=True)
+    heading(out, "What to try next")
+    for line in (
+        f"regard recommend {folder} {answer.customer} -n 10 --why",
+        f"regard similar {folder} {answer.items[0].item}" if answer.items else f"regard similar {folder} --new",
+        f"regard similar {folder} --trending",
+        f"regard intent {folder} {answer.customer}",
+        f"regard doctor {folder}",
+        "regard init shop; regard ingest shop YOUR-EVENTS.csv",
+    ):
+        out.print(Text(f"  {line}"), soft_wrap=True)

@@ -1,0 +1,133 @@
+"""The Progress of a terminal: a bar where somebody looks, a line now and then where the output is kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from regard.progress import Progress as Reporting
+from regard.progress import Silent
+
+EVERY = 20.0
+"""Seconds between two lines of one step where there is no terminal."""
+
+
+class Bar:
+    """One Rich bar a step, replaced by one line when the step is over.
+
+    Args:
+        console: where to draw; stderr, so that results can be piped.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+        self._what, self._began = "", 0.0
+
+    def start(self, what: str, total: float | None = None) -> None:
+        """Begin a step; a step that is still open is closed."""
+        self.close()
+        self._what, self._began = what, time.monotonic()
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("[dim]{task.fields[note]}", table_column=None),
+            console=self._console,
+            transient=True,
+        )
+        self._progress.start()
+        self._task = self._progress.add_task(what, total=total, note="")
+
+    def advance(self, amount: float = 1.0, note: str = "") -> None:
+        """Move the bar."""
+        if self._progress is not None:
+            self._progress.advance(self._task, amount)
+            if note:
+                self._progress.update(self._task, note=note)
+
+    def finish(self, note: str = "") -> None:
+        """Replace the bar by one line."""
+        if self._progress is not None:
+            self.close()
+            took = span(time.monotonic() - self._began)
+            self._console.print(f"[green]✓[/] {self._what}[dim]  {took}{'  ' + note if note else ''}", highlight=False)
+
+    def close(self) -> None:
+        """Take the bar away; the cursor is given back."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+
+class Lines:
+    """A line when a step begins, one every EVERY seconds, one when it ends: for log files and continuous integration.
+
+    Args:
+        write: prints one line. clock: seconds, for tests.
+    """
+
+    def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._write, self._clock = write, clock
+        self._what, self._total, self._done = "", 0.0, 0.0
+        self._began = self._said = clock()
+
+    def start(self, what: str, total: float | None = None) -> None:
+        """Say what begins."""
+        self._what, self._total, self._done = what, total or 0.0, 0.0
+        self._began = self._said = self._clock()
+        self._write(f"{what} ...")
+
+    def advance(self, amount: float = 1.0, note: str = "") -> None:
+        """Say how far it is, now and then."""
+        self._done += amount
+        if self._clock() - self._said >= EVERY:
+            self._said = self._clock()
+            share = f" {min(self._done / self._total, 1):.0%}" if self._total else ""
+            self._write(f"{self._what}{share}{', ' + note if note else ''}")
+
+    def finish(self, note: str = "") -> None:
+        """Say that it is over."""
+        self._write(f"{self._what}: done in {span(self._clock() - self._began)}{', ' + note if note else ''}")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def span(seconds: float) -> str:
+    """A duration as people say it.
+
+    >>> span(0.4), span(75), span(7500)
+    ('0.4 s', '1 min 15 s', '2 h 5 min')
+    """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def reporting(console: Console, *, quiet: bool) -> Reporting:
+    """The progress that fits: none with --json, a bar on a terminal, lines elsewhere."""
+    if quiet:
+        return Silent()
+    if console.is_terminal:
+        return Bar(console)
+    return Lines(lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True))

@@ -1,0 +1,105 @@
+"""Answering: the shop as insight wants it, with the best model that can be read; kept until the store changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from regard.errors import ModelError
+from regard.insight.ranker import Model, Ranker
+from regard.insight.shop import Shop
+from regard.workspace.data import Data
+from regard.workspace.models import Models, Registered
+
+Load = Callable[[Path], Model]
+"""Reads a model's folder; `regard.model.runtime.load` unless a test says otherwise."""
+
+
+class Answering:
+    """Builds the Shop that answers, and says what a reader should know about it.
+
+    Args:
+        data: the events. models: the registry. load: reads a model's folder.
+    """
+
+    def __init__(self, data: Data, models: Models, load: Load) -> None:
+        self._data, self._models, self._load = data, models, load
+        self._built: tuple[object, Shop] | None = None
+        self._loaded: dict[str, Model] = {}
+
+    def shop(self, *, model: str | None = None, language: str | None = None) -> tuple[Shop, tuple[str, ...]]:
+        """The shop with a ranker, and notes for whoever reads its answers.
+
+        Args:
+            model: id of a model that must be used; None = the newest readable one, unless counting was found better.
+            language: 'en' or 'zh', of reasons; None = the workspace's.
+
+        Raises:
+            ModelError: the named model is missing or damaged; or there are models and none can be read.
+        """
+        version = self._data.version
+        if self._built is None or self._built[0] != version:
+            self._built = (version, self._plain())
+        shop = self._built[1]
+        ranker, notes = self._ranker(shop, model)
+        if shop.ranker is not ranker:
+            shop = replace_keeping(shop, ranker=ranker)
+            self._built = (version, shop)
+        language = language or self._data.config.language
+        return (shop if shop.language == language else replace_keeping(shop, language=language)), notes
+
+    def _plain(self) -> Shop:
+        log = self._data.log()
+        return Shop.of(
+            log,
+            target=self._data.target(log),
+            content_of=self._data.content,
+            table=self._data.items(),
+            language=self._data.config.language,
+        )
+
+    def _ranker(self, shop: Shop, name: str | None) -> tuple[Ranker | None, tuple[str, ...]]:
+        if name is not None:
+            return self._of(self._models.get(name)), ()
+        broken: list[str] = []
+        first: ModelError | None = None
+        for entry in self._models.all():
+            if worse(entry):
+                note = f"counted: the last evaluation found model {entry.id} worse than counting"
+                return self._counting(shop), (note,)
+            try:
+                ranker = self._of(entry)
+            except ModelError as error:
+                first = first or error
+                broken.append(f"model {entry.id} cannot be read: {error.message}")
+                continue
+            return ranker, tuple(f"{line}; {entry.id} answers" for line in broken)
+        if first is not None:
+            raise first
+        return self._counting(shop), ()
+
+    def _of(self, entry: Registered) -> Ranker:
+        model = self._loaded.get(entry.id)
+        if model is None:
+            model = self._loaded[entry.id] = self._load(entry.folder)
+        return Ranker(scorer=model, items=model.view_items, behaviours=model.behaviours, version=entry.id)
+
+    def _counting(self, shop: Shop) -> Ranker | None:
+        if shop.ranker is not None and shop.ranker.version is None:
+            return shop.ranker
+        return Ranker.counting(shop.log, shop.target)
+
+
+def worse(entry: Registered) -> bool:
+    """Whether the last evaluation found the model worse than its best baseline, the whole interval below zero."""
+    return bool((entry.evaluation or {}).get("verdict", {}).get("outcome") == "worse")
+
+
+def replace_keeping(shop: Shop, **changes: Any) -> Shop:
+    """A changed shop that keeps what was computed already: none of it depends on the ranker or the language."""
+    changed = replace(shop, **changes)
+    kept = {name: value for name, value in vars(shop).items() if name not in Shop.__dataclass_fields__}
+    vars(changed).update(kept)
+    return changed

@@ -1,0 +1,60 @@
+"""Data: what answering and learning read of a store, and nothing more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from regard.config import Config
+from regard.sequences.log import Log
+from regard.sequences.view import Content
+from regard.sequences.vocabulary import Vocabulary
+from regard.workspace.targets import targets
+
+if TYPE_CHECKING:
+    from regard.events.store import Store
+
+
+class Data:
+    """The events of one workspace as arrays.
+
+    Args:
+        store: where they are kept.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @property
+    def version(self) -> int:
+        """Changes with every ingest and undo."""
+        return self._store.version
+
+    @property
+    def config(self) -> Config:
+        """The workspace's settings."""
+        return self._store.config
+
+    def log(self) -> Log:
+        """Every event."""
+        from regard.sequences.pack import read_log
+
+        return read_log(self._store)
+
+    def content(self, items: Vocabulary, before: int | None) -> Content:
+        """What was known of these items before that second; None = all that is known."""
+        from regard.sequences.content import read_content
+
+        return read_content(self._store, items, before)
+
+    def items(self) -> pa.Table:
+        """One row an item."""
+        return self._store.items()
+
+    def target(self, log: Log) -> tuple[str, ...]:
+        """The target behaviours by rule (see `targets.targets`); purchases for a store without events."""
+        if log.events == 0:
+            return self.config.targets or ("purchase",)
+        acts = set(log.behaviour[log.item >= 0].tolist())
+        return targets([name for code, name in enumerate(log.behaviours) if code in acts], self.config.targets)

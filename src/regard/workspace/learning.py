@@ -1,0 +1,185 @@
+"""Learning: train a model on everything, and judge the same recipe on a cut it has not seen. Only here is torch."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from regard.errors import InputError, MissingExtraError, ModelError, UsageError
+from regard.insight.ranker import Model
+from regard.progress import Progress
+from regard.sequences.log import Log
+from regard.sequences.split import leave_one_out, midnight, time_split, view_until
+from regard.sequences.view import Content, Split, View
+from regard.workspace.data import Data
+from regard.workspace.models import Models
+
+if TYPE_CHECKING:
+    from regard.evaluation.evaluate import Evaluation
+
+LEAST_CUSTOMERS = 20
+"""Customers with at least two target baskets below which there is nothing to learn a sequence from."""
+
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainReport:
+    """What a training gave.
+
+    Args:
+        model: id of the new model. folder: where it is. seconds: wall time of everything.
+        card: the model card's figures.
+    """
+
+    model: str
+    folder: str
+    seconds: float
+    card: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain types."""
+        return asdict(self)
+
+
+def seconds(budget: str | float) -> float:
+    """A budget of wall time.
+
+    Args:
+        budget: seconds, or text such as '300', '300s', '5m', '1h'.
+
+    Raises:
+        UsageError: it is neither, or not positive.
+
+    >>> seconds("5m"), seconds(90)
+    (300.0, 90.0)
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h|)\s*", str(budget).lower())
+    value = float(match[1]) * _UNITS[match[2]] if match else 0.0
+    if value <= 0:
+        raise UsageError(f"budget is '{budget}'", hint="seconds or text such as 300s, 5m, 1h")
+    return value
+
+
+def need_torch() -> None:
+    """Raises MissingExtraError with the command that installs it, where torch is missing."""
+    if importlib.util.find_spec("torch") is None:
+        raise MissingExtraError("training needs PyTorch, which is not installed", hint="pip install 'regard[train]'")
+
+
+def train(
+    data: Data,
+    models: Models,
+    *,
+    budget: str | float,
+    steps: int | None,
+    resume: bool,
+    load: Callable[[Path], Model],
+    progress: Progress,
+) -> TrainReport:
+    """Fit on all events, register the model, make it the current one."""
+    began = time.monotonic()
+    allowed = seconds(budget)
+    if steps is not None and steps < 1:
+        raise UsageError(f"steps is {steps}", hint="a positive number, or none to follow the budget")
+    log = data.log()
+    target = data.target(log)
+    _enough(log, target)
+    need_torch()
+    from regard import training
+
+    version = data.version
+    view = view_until(log, _end(log), target=target, content_of=data.content)
+    name, folder = models.begin(resume=resume)
+    limits: dict[str, Any] = {"steps": steps} if steps is not None else {"budget_seconds": allowed}
+    training.fit(view, folder=folder, progress=progress, resume=resume, **limits)
+    card = dict(load(folder).card)
+    models.add(name, version)
+    return TrainReport(model=name, folder=str(folder), seconds=round(time.monotonic() - began, 1), card=card)
+
+
+def evaluate(
+    data: Data,
+    models: Models,
+    *,
+    days: int,
+    mask: str | None,
+    cache: Path,
+    load: Callable[[Path], Model],
+    progress: Progress,
+) -> Evaluation:
+    """Fit the current model's recipe on what lies before the cut, and ask it and the baselines the same questions.
+
+    The fitted model is kept in the cache: another mask, or the same question again, trains nothing.
+    """
+    from regard.evaluation.baselines import fit_all, standard
+    from regard.evaluation.evaluate import evaluate as judge
+
+    if days < 1:
+        raise UsageError(f"days is {days}", hint="a test period of at least one day")
+    entries = models.all()
+    if not entries:
+        raise ModelError("there is no trained model to evaluate", hint=f"regard train {models.folder.parent}")
+    log = data.log()
+    target = data.target(log)
+    split = split_of(log, data, target, days=days, mask=mask)
+    if len(split) == 0:
+        raise InputError(f"no returning customer has a basket in the last {days} days", hint="ask for more --days")
+    folder = cache / f"{entries[0].id}-{data.version}-{split.kind}-{days}"
+    if not (folder / "complete").exists():
+        need_torch()
+        from regard import training
+
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        steps = dict(load(entries[0].folder).card).get("steps")
+        training.fit(split.view, folder=folder, progress=progress, resume=False, steps=steps)
+        (folder / "complete").touch()
+    scorer = load(folder)
+    earlier = _validation(split, target, days)
+    found = judge(
+        split, scorer, fit_all(standard(split.view), split.view, earlier, progress=progress), progress=progress
+    )
+    models.evaluated(entries[0].id, found.to_json())
+    return found
+
+
+def split_of(log: Log, data: Data, target: tuple[str, ...], *, days: int, mask: str | None) -> Split:
+    """The time split wherever there is a clock, else leave-one-out."""
+    if log.clock == "clock":
+        return time_split(log, target=target, content_of=data.content, days=days, mask=mask)
+    return leave_one_out(log, target=target, content_of=data.content, mask=mask)
+
+
+def _validation(split: Split, target: tuple[str, ...], days: int) -> Split | None:
+    """The same question `days` days earlier, on which the baselines choose their weights."""
+    log, cut = split.view.log, split.view.cut
+    if cut is None:
+        return leave_one_out(log, target=target, part="validation")
+    earlier = midnight(cut, log.time_zone, days=-days)
+    found = time_split(log, target=target, days=days, cut=earlier) if (log.time < earlier).any() else None
+    return found if found is not None and len(found) else None
+
+
+def _end(log: Log) -> int | None:
+    return midnight(int(log.time.max()), log.time_zone, days=1) if log.clock == "clock" else None
+
+
+def _enough(log: Log, target: tuple[str, ...]) -> None:
+    wanted = View(log=log, target=target, cut=None, content=Content.empty(0)).targets
+    owner, basket = log.owner[wanted], log.basket[wanted]
+    pairs = np.unique(np.stack([owner, basket.astype(np.int64)]), axis=1)
+    returning = int((np.bincount(pairs[0], minlength=1) >= 2).sum()) if pairs.size else 0
+    if returning < LEAST_CUSTOMERS:
+        raise InputError(
+            f"only {returning} customers came back: too few to train on ({LEAST_CUSTOMERS} at least)",
+            hint="regard recommend answers by counting until there are more",
+        )

@@ -1,0 +1,388 @@
+"""Workspace: a folder, and the few verbs that most people need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
+
+from regard import config as settings
+from regard import insight
+from regard.config import Config
+from regard.errors import ConfigError, UsageError, WorkspaceError
+from regard.insight.answer import Answer
+from regard.insight.batch import Batch
+from regard.insight.explain import Explanation
+from regard.insight.history import Ask, Given
+from regard.insight.intent import Intent
+from regard.insight.ranker import Model
+from regard.insight.shop import Shop
+from regard.insight.similar import SimilarItems
+from regard.insight.trends import NewItems, Trending
+from regard.progress import Progress, Silent
+from regard.sequences.log import Log
+from regard.workspace import learning
+from regard.workspace.answering import Answering
+from regard.workspace.data import Data
+from regard.workspace.learning import TrainReport
+from regard.workspace.models import Models
+
+if TYPE_CHECKING:
+    from regard.evaluation.evaluate import Evaluation
+    from regard.events.catalog import Ingest
+    from regard.events.doctor import DoctorReport
+    from regard.events.ingest import IngestReport
+    from regard.events.mapping import Mapping as Columns
+    from regard.events.store import Store
+
+Stock = Mapping[str, float] | Sequence[str]
+Events = Sequence[str | Mapping[str, object] | Given]
+
+
+class Options(TypedDict, total=False):
+    """What can be said with `Workspace.recommend`; explained there."""
+
+    why: bool
+    events: Events
+    interests: Sequence[str]
+    exclude: str | None
+    filter: str | None
+    stock: Stock | None
+    allow: Sequence[str] | None
+    deny: Sequence[str]
+    model: str | None
+    language: str | None
+
+
+def init(folder: str | Path, *, config: Config | None = None) -> Workspace:
+    """Make a workspace: an empty store and a regard.toml to edit.
+
+    Args:
+        folder: made if need be; must not be a workspace already.
+        config: settings; the defaults suit most shops.
+
+    Raises:
+        WorkspaceError: the folder is a workspace already, or cannot be made.
+
+    >>> import tempfile
+    >>> shop = init(Path(tempfile.mkdtemp()) / "shop")
+    >>> shop.history()
+    []
+    """
+    from regard.events.store import Store
+
+    path = Path(folder)
+    if (path / settings.CONFIG_NAME).exists():
+        raise WorkspaceError(f"{path} is a workspace already", hint=f"regard ingest {path} FILE")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        Store.create(path, config or Config())
+    except OSError as error:
+        raise WorkspaceError(f"{path} cannot be made: {error.strerror}", hint="check the path and the rights") from None
+    return open(path)
+
+
+def open(folder: str | Path) -> Workspace:
+    """Open a workspace.
+
+    Args:
+        folder: made by `init`.
+
+    Raises:
+        ConfigError: the folder is no workspace, or its regard.toml is wrong.
+        WorkspaceError: its files are damaged.
+    """
+    from regard.events.store import Store
+
+    path = Path(folder)
+    if not path.is_dir():
+        raise ConfigError(f"{path} is not a workspace: no such folder", hint=f"regard init {path}")
+    return Workspace(path, Store.open(path))
+
+
+class Workspace:
+    """One shop: its events, its models, its answers. Get one from `regard.open`.
+
+    Args:
+        folder: the workspace.
+        store: its events.
+        load: reads a model's folder; the runtime that needs no torch unless a test says otherwise.
+    """
+
+    def __init__(self, folder: Path, store: Store, load: Callable[[Path], Model] | None = None) -> None:
+        self.folder = folder
+        self.models = Models(folder)
+        self.store = store
+        self._load = load or _load
+        self._data = Data(store)
+        self._answering = Answering(self._data, self.models, self._load)
+
+    def __repr__(self) -> str:
+        return f"Workspace({str(self.folder)!r})"
+
+    @property
+    def config(self) -> Config:
+        """The settings of regard.toml."""
+        return self.store.config
+
+    def ingest(
+        self,
+        *events: Any,
+        items: Any = None,
+        customers: Any = None,
+        map: Mapping[str, str] | None = None,
+        dry_run: bool = False,
+        show: Callable[[Columns], None] | None = None,
+        progress: Progress | None = None,
+    ) -> IngestReport:
+        """Take events in, all or nothing.
+
+        Args:
+            events: files, globs, DataFrames or Arrow tables of events.
+            items: file or table of the items. customers: likewise of the customers.
+            map: field -> column, where the column is not recognised; see `regard ingest --help`.
+            dry_run: look and report, write nothing.
+            show: called with each file's mapping before anything is written.
+
+        Raises:
+            InputError: a file cannot be taken in at all; the store is unchanged.
+            WorkspaceError: the disk is full, or another ingest is under way.
+        """
+        return self.store.ingest(
+            list(events),
+            overrides=dict(map or {}),
+            items=items,
+            customers=customers,
+            dry_run=dry_run,
+            show=show,
+            progress=progress or Silent(),
+        )
+
+    def history(self) -> list[Ingest]:
+        """All ingests, the first first, also those taken back."""
+        return self.store.history()
+
+    def undo(self, number: int) -> None:
+        """Take ingest `number` back, as if it had never been."""
+        self.store.undo(number)
+
+    def doctor(self) -> DoctorReport:
+        """What is odd in the events: every class of trouble with its share and examples."""
+        return self.store.doctor()
+
+    @property
+    def target(self) -> tuple[str, ...]:
+        """Behaviours that count as wanting an item: `targets` of regard.toml, or purchases, or the strongest seen."""
+        return self._data.target(self.log())
+
+    def log(self) -> Log:
+        """Every event as arrays, memory-mapped: what models, counts and metrics read."""
+        return self._data.log()
+
+    def train(
+        self,
+        *,
+        budget: str | float = 300,
+        steps: int | None = None,
+        resume: bool = True,
+        progress: Progress | None = None,
+    ) -> TrainReport:
+        """Train a model on all events; it answers from then on.
+
+        Args:
+            budget: wall time of everything, seconds or text such as '5m'.
+            steps: train exactly so many steps instead; the same steps give the same weights.
+            resume: take up an interrupted training.
+
+        Raises:
+            MissingExtraError: PyTorch is not installed.
+            InputError: there is too little to learn from.
+        """
+        return learning.train(
+            self._data,
+            self.models,
+            budget=budget,
+            steps=steps,
+            resume=resume,
+            load=self._load,
+            progress=progress or Silent(),
+        )
+
+    def evaluate(self, *, days: int = 30, mask: str | None = None, progress: Progress | None = None) -> Evaluation:
+        """The current model's recipe against every baseline, on events that neither has seen.
+
+        Args:
+            days: length of the test period. mask: 'none', 'target' or 'seen'; None = by the data.
+
+        Raises:
+            ModelError: nothing has been trained yet.
+        """
+        return learning.evaluate(
+            self._data,
+            self.models,
+            days=days,
+            mask=mask,
+            cache=self.folder / "cache" / "evaluate",
+            load=self._load,
+            progress=progress or Silent(),
+        )
+
+    @overload  # a string is an iterable of strings, and is meant as one id
+    def recommend(  # type: ignore[overload-overlap]
+        self, customers: str | int | None = None, n: int = 10, **options: Unpack[Options]
+    ) -> Answer: ...
+
+    @overload
+    def recommend(
+        self, customers: Iterable[str | int | None], n: int = 10, **options: Unpack[Options]
+    ) -> list[Answer]: ...
+
+    def recommend(
+        self,
+        customers: str | int | Iterable[str | int | None] | None = None,
+        n: int = 10,
+        *,
+        why: bool = False,
+        events: Events = (),
+        interests: Sequence[str] = (),
+        exclude: str | None = None,
+        filter: str | None = None,
+        stock: Stock | None = None,
+        allow: Sequence[str] | None = None,
+        deny: Sequence[str] = (),
+        model: str | None = None,
+        language: str | None = None,
+    ) -> Answer | list[Answer]:
+        """What customers will want next, best first; the answer says where it comes from.
+
+        Args:
+            customers: one id (an Answer comes back), many (a list), or None for an anonymous visitor.
+            n: items per answer. why: name the events that speak for each item.
+            events: what the customer did that is not in the store: item ids of an open basket, or mappings with item,
+                behaviour and time.
+            interests: of a new customer: item ids, values of item columns, 'column=value', words.
+            exclude: own items that are no candidates: 'none', 'target', 'seen'; None = by the data.
+            filter: condition on item columns, such as 'category = "lights" and price < 20'.
+            stock: units by item, or the ids in stock. allow: only these items. deny: never these.
+            model: id of a model; None = the newest good one. language: 'en' or 'zh', of reasons.
+
+        Raises:
+            UsageError: a word of the question is off; the hint says which.
+            ModelError: the model's files are damaged.
+        """
+        one = customers is None or isinstance(customers, str | int)
+        names = [customers] if one else list(customers)  # type: ignore[arg-type]
+        if len(names) != 1 and (events or interests):
+            raise UsageError("events and interests belong to one customer", hint="ask for one customer at a time")
+        told, wished = insight.given(events), tuple(str(wish) for wish in interests)
+        asks = [Ask(customer=_id(name), events=told, interests=wished) for name in names]
+        shop, notes = self._answering.shop(model=model, language=language)
+        allowed = insight.candidates(shop, filter=filter, stock=stock, allow=allow, deny=deny)
+        answers = insight.recommend(shop, asks, n=n, exclude=exclude or "", allowed=allowed, why=why)
+        answers = [answer.noting(notes) for answer in answers]
+        return answers[0] if one else answers
+
+    def recommend_all(
+        self,
+        path: str | Path,
+        n: int = 10,
+        *,
+        why: bool = False,
+        exclude: str | None = None,
+        filter: str | None = None,
+        stock: Stock | None = None,
+        allow: Sequence[str] | None = None,
+        deny: Sequence[str] = (),
+        model: str | None = None,
+        language: str | None = None,
+        progress: Progress | None = None,
+    ) -> Batch:
+        """Everybody's recommendations into one Parquet file; arguments as in `recommend`."""
+        shop, _ = self._answering.shop(model=model, language=language)
+        allowed = insight.candidates(shop, filter=filter, stock=stock, allow=allow, deny=deny)
+        return insight.recommend_all(
+            shop, Path(path), n=n, exclude=exclude or "", allowed=allowed, why=why, progress=progress
+        )
+
+    def explain(
+        self,
+        customer: str | int,
+        item: str | None = None,
+        *,
+        n: int = 10,
+        exclude: str | None = None,
+        model: str | None = None,
+        language: str | None = None,
+    ) -> Explanation:
+        """The events of a customer that speak most for or against an item, found by deleting them.
+
+        Args:
+            customer: id. item: id; None = the first recommended. n: events named. Others as in `recommend`.
+        """
+        shop, _ = self._answering.shop(model=model, language=language)
+        if item is None:
+            (answer,) = insight.recommend(shop, [Ask(customer=_id(customer))], n=1, exclude=exclude or "")
+            item = answer.items[0].item if answer.items else ""
+        return insight.explain(shop, str(_id(customer)), item, n=n, exclude=exclude or "")
+
+    def similar(
+        self, items: str | Sequence[str], n: int = 10, *, filter: str | None = None, model: str | None = None
+    ) -> list[SimilarItems]:
+        """Items like the given ones, by the model's vectors, shared customers and content; one answer per item."""
+        shop, _ = self._answering.shop(model=model)
+        asked = [items] if isinstance(items, str) else list(items)
+        return insight.similar(shop, asked, n=n, allowed=insight.candidates(shop, filter=filter))
+
+    def trending(self, n: int = 10, *, days: int = 7, filter: str | None = None) -> Trending:
+        """Items that more customers want than before, beyond luck and beyond the shop's own growth."""
+        shop = self._counted()
+        return insight.trending(shop, n=n, days=days, allowed=insight.candidates(shop, filter=filter))
+
+    def new(self, n: int = 10, *, days: int = 30, filter: str | None = None) -> NewItems:
+        """Items that are new, most wanted first."""
+        shop = self._counted()
+        return insight.new(shop, n=n, days=days, allowed=insight.candidates(shop, filter=filter))
+
+    def intent(
+        self,
+        customers: str | int | Iterable[str | int],
+        *,
+        days: Sequence[int] | None = None,
+        model: str | None = None,
+    ) -> list[Intent]:
+        """How likely customers are to buy within each of `days` days (None = the workspace's horizons)."""
+        names = [customers] if isinstance(customers, str | int) else list(customers)
+        shop, _ = self._answering.shop(model=model)
+        return insight.intent(shop, [Ask(customer=_id(name)) for name in names], horizons=days or self.config.horizons)
+
+    def report(self, language: str | None = None, *, progress: Progress | None = None) -> Path:
+        """Write the report page: one HTML file that opens offline.
+
+        Args:
+            language: 'en' or 'zh'; None = the workspace's.
+
+        Returns:
+            The page's path.
+        """
+        from regard.workspace import reporting
+
+        return reporting.write(self, language or self.config.language, progress or Silent())
+
+    def _counted(self) -> Shop:
+        shop, _ = self._answering.shop()
+        return shop
+
+
+def _load(folder: Path) -> Model:
+    from regard.model import runtime
+
+    return runtime.load(folder)
+
+
+def _id(name: object) -> str | None:
+    """An id as the store keeps it: text, without blanks around it, 17850.0 as 17850."""
+    if name is None:
+        return None
+    if isinstance(name, float) and name.is_integer():
+        name = int(name)
+    return str(name).strip()
