@@ -110,7 +110,8 @@ def percentile_interval(resampled: NDArray[np.float64]) -> tuple[float, float] |
 
 def _spread(resampled: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     edge = (1 - LEVEL) / 2
-    low, high = np.full((2, resampled.shape[1]), np.nan)
+    ends = np.full((2, resampled.shape[1]), np.nan)
     some = ~np.isnan(resampled).all(axis=0)
-    low[some], high[some] = np.nanquantile(resampled[:, some], [edge, 1 - edge], axis=0)
-    return low, high
+    if some.any():
+        ends[:, some] = np.nanquantile(resampled[:, some], [edge, 1 - edge], axis=0)
+    return ends[0], ends[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,8 +50,7 @@ def measure(split: Split, scorer: Scorer, *, k: int = 10, mask: str | None = Non
     """
     places, top = [np.empty(0, np.int64)], [np.empty((0, k), np.int64)]
     for rows, scores in score_blocks(scorer, split.queries, split.asof, len(split.view.log.items)):
-        barred = blocked(split.queries.take(rows), split.view.target, mask or split.mask)
-        free = ranking.masked(scores, catalogue=split.view.log.merchandise, blocked=barred)
+        free = _candidates(split, rows, scores, mask)
         places.append(ranking.ranks(free, split.targets.take(rows)).values)
         top.append(ranking.top_k(free, k))
     ranks, shown = Ragged(split.targets.offsets, np.concatenate(places)), np.concatenate(top)
@@ -58,6 +58,22 @@ def measure(split: Split, scorer: Scorer, *, k: int = 10, mask: str | None = Non
     metrics = ranking_metrics(ranks, k)
     metrics[f"novelty_at_{k}"] = ranking.novelty(shown, popularity.astype(np.float64))
     return Measured(name=scorer.name, k=k, metrics=metrics, places=ranks, top=shown)
+
+
+def mean_ndcg(split: Split, scorer: Scorer, *, k: int = 10) -> float:
+    """The headline alone, quicker than `measure`: what settings are chosen by."""
+    gains = [
+        ranking.ndcg(ranking.ranks(_candidates(split, rows, scores), split.targets.take(rows)), k)
+        for rows, scores in score_blocks(scorer, split.queries, split.asof, len(split.view.log.items))
+    ]
+    return float(np.concatenate(gains).mean())
+
+
+def _candidates(
+    split: Split, rows: NDArray[np.int64], scores: NDArray[np.float32], mask: str | None = None
+) -> NDArray[np.floating[Any]]:
+    barred = blocked(split.queries.take(rows), split.view.target, mask or split.mask)
+    return ranking.masked(scores, catalogue=split.view.log.merchandise, blocked=barred)
 
 
 def ranking_metrics(places: Ragged, k: int) -> dict[str, NDArray[np.float64]]:

@@ -14,12 +14,12 @@ from regard.evaluation.baselines.own import OwnDecayed, OwnFrequency
 from regard.evaluation.baselines.popularity import Popularity
 from regard.evaluation.baselines.recent import RecentPopularity
 from regard.evaluation.baselines.sequential import SequentialNeighbours
-from regard.evaluation.measure import measure, sample
+from regard.evaluation.measure import mean_ndcg, sample
 from regard.evaluation.scorer import Method, Scorer
 from regard.progress import Progress, Silent
 from regard.sequences.view import Split, View
 
-JUDGES = 3_000
+JUDGES = 1_000
 """Most validation customers that judge a choice: the weights are few, and more would only cost time."""
 
 
@@ -55,7 +55,7 @@ def choose(baseline: Baseline, validation: Split, *, k: int = 10) -> Baseline:
     if len(settings) == 1 or len(validation) == 0:
         return settings[0] if len(settings) == 1 else baseline
     few = sample(validation, JUDGES)
-    found = [measure(few, setting.fit(few.view), k=k).metrics[f"ndcg_at_{k}"].mean() for setting in settings]
+    found = [mean_ndcg(few, setting.fit(few.view), k=k) for setting in settings]
     return settings[int(np.argmax(found))]
 
 

@@ -73,7 +73,7 @@ class OwnDecayed:
     def grid(self, view: View) -> tuple[OwnDecayed, ...]:
         """Weights of popularity from 'only fills up' to 'as good as a purchase'; and which behaviours count."""
         kinds = (False, True) if has_several_behaviours(view.log, view.target) else (False,)
-        days = (7, 30, 90) if view.log.clock == "clock" else (self.days,)
+        days = (7, 30) if view.log.clock == "clock" else (self.days,)
         weights = (0.1, 0.3, 1.0, 3.0)
         return tuple(replace(self, popularity=w, days=d, every=e) for e in kinds for d in days for w in weights)
 
