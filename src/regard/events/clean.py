@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping as Names
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ LARGEST = {"quantity": 1e7, "price": 1e9, "value": 1e10, "dwell": 1e7, "rating":
 """Absolute sizes beyond which a number is a slip (a barcode in the price column) and not a fact."""
 
 _BLANK = " \t\r\n\v\f\u00a0\u2007\u202f\u3000\ufeff\u200b"
+_NOTHING = f"[{_BLANK}]*(?:{'|'.join(map(re.escape, MISSING))})[{_BLANK}]*"
 _NUMERIC = frozenset(
     {
         "DOUBLE",
@@ -44,7 +46,7 @@ class Facts:
     """What only the whole file can tell.
 
     Args:
-        behaviours: word of the file -> behaviour, for every word in it.
+        behaviours: word of the file -> behaviour, '' where the word means nothing, for every word in it.
         integral: fields whose ids are all numbers such as '17850.0'.
     """
 
@@ -54,8 +56,8 @@ class Facts:
 
 def facts_sql(rows: Relation, mapping: Mapping) -> str:
     """A query for [words of the behaviour column], then whether each id field in question is integral throughout."""
-    words = _first(rows, mapping, "behaviour")
-    found = [f"list(DISTINCT trim(CAST({words} AS VARCHAR)))" if words != "NULL" else "[]"]
+    columns = mapping.columns.get("behaviour", ())
+    found = [f"list(DISTINCT {_word([rows.cells[column] for column in columns])})" if columns else "[]"]
     for field in doubtful(rows, mapping):
         cell = _first(rows, mapping, field)
         if rows.types[mapping.columns[field][0]] in _FLOATS:
@@ -92,13 +94,15 @@ def events_sql(rows: Relation, mapping: Mapping, facts: Facts, *, file: int, bin
     time = f', {_text(rows, mapping, "time")} IS NOT NULL AS "has time"' if cells["time"] != "NULL" else ""
     filled = _filled(mapping)
     extra = _extra(rows, mapping, binder)
-    select = f"SELECT *, broken AS fault, {rows.raw} AS raw, {extra} AS extra, {first}{', ' + present if present else ''}{time} FROM {rows.sql}"
+    select = (
+        f"SELECT *, broken AS fault, {extra} AS extra, {first}{', ' + present if present else ''}{time} FROM {rows.sql}"
+    )
     select = f"SELECT * {filled} FROM ({select})" if filled else select
     judged = f"SELECT *, {_reason(cells, texts)} AS reason FROM ({select})"
     output = ", ".join(f"{_output(field.name, cells, mapping, binder)} AS {quoted(field.name)}" for field in FIELDS)
     return (
         f"SELECT {output}, CAST({binder(file)} AS INTEGER) AS file, CAST(line AS BIGINT) AS line, reason,"
-        f" CASE WHEN reason IS NOT NULL THEN raw END AS raw FROM ({judged})"
+        f" CASE WHEN reason IS NOT NULL THEN {rows.raw} END AS raw FROM ({judged})"
     )
 
 
@@ -111,8 +115,11 @@ def id_sql(cell: str, kind: str, integral: bool) -> str:
         return f"CAST({cell} AS VARCHAR)"
     # Most ids need no trimming; a look at the two ends is far cheaper than a trim of every one.
     edges = f"{cell} < '!' OR {cell} > '~' OR right({cell}, 1) < '!' OR right({cell}, 1) > '~'"
-    text = f"CASE WHEN {edges} THEN trim({cell}, '{_BLANK}') ELSE {cell} END"
-    text = f"CASE WHEN {cell} IN ({_missing()}) THEN NULL ELSE nullif({text}, '') END"
+    trimmed = f"CASE WHEN NOT regexp_full_match({cell}, '{_NOTHING}') THEN trim({cell}, '{_BLANK}') END"
+    # Spelt out: DuckDB would make a join of IN or list_contains.
+    known = " ".join(f"WHEN '{word}' THEN NULL" for word in MISSING)
+    longest = max(map(len, MISSING))
+    text = f"CASE WHEN {edges} THEN {trimmed} WHEN strlen({cell}) > {longest} THEN {cell} ELSE CASE {cell} {known} ELSE {cell} END END"
     return f"regexp_replace({text}, '[.]0+$', '')" if integral else text
 
 
@@ -146,17 +153,24 @@ def _cell(rows: Relation, mapping: Mapping, facts: Facts, field: str, binder: Bi
     if field == "position":
         return _either([f"TRY_CAST({cell} AS BIGINT)" for cell in cells])
     if field == "behaviour":
-        return _behaviour(cells, kinds, facts, binder)
+        return _behaviour(cells, facts, binder)
     return _either([id_sql(cell, kind, field in facts.integral) for cell, kind in zip(cells, kinds, strict=True)])
 
 
-def _behaviour(cells: list[str], kinds: list[str], facts: Facts, binder: Binder) -> str:
-    text = _either([f"nullif(trim(CAST({cell} AS VARCHAR)), '')" for cell in cells])
-    renamed = {word: behaviour for word, behaviour in facts.behaviours.items() if word != behaviour}
-    if not renamed:
-        return text
-    cases = " ".join(f"WHEN {binder(word)} THEN {binder(behaviour)}" for word, behaviour in renamed.items())
-    return f"CASE {text} {cases} ELSE {text} END"
+def _behaviour(cells: list[str], facts: Facts, binder: Binder) -> str:
+    word = _word(cells)
+    cases = [
+        f"WHEN {binder(word)} THEN {binder(behaviour) if behaviour else 'NULL'}"
+        for word, behaviour in facts.behaviours.items()
+        if word != behaviour
+    ]
+    return f"CASE {word} {' '.join(cases)} ELSE {word} END" if cases else word
+
+
+def _word(cells: list[str]) -> str:
+    """The cell of the behaviour column; of several, the first that says something."""
+    texts = [f"CAST({cell} AS VARCHAR)" for cell in cells]
+    return texts[0] if len(texts) == 1 else _either([f"nullif(trim({text}), '')" for text in texts])
 
 
 def _output(name: str, cells: dict[str, str], mapping: Mapping, binder: Binder) -> str:

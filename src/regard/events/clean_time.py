@@ -34,10 +34,10 @@ _HOURS = (
 )
 _FIXED = (
     *(f"%Y年%m月%d日{hours}" for hours in ("", " %H:%M:%S", " %H:%M", "%H:%M:%S", "%H:%M", " %H时%M分%S秒", " %H时%M分", "%H时%M分%S秒", "%H时%M分")),
-    *(f"%Y.%m.%d{hours}" for hours in _HOURS),
     *(f"%Y-%m-%d{hours}" for hours in _HOURS[4:8]),
     *(f"%Y/%m/%d{hours}" for hours in _HOURS[4:8]),
     *(f"%d.%m.{year}{hours}" for year in ("%y", "%Y") for hours in _HOURS),
+    *(f"%Y.%m.%d{hours}" for hours in _HOURS),
     *(f"{date}{hours}" for date in ("%Y%m%d", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%m %d, %Y", "%a, %d %b %Y", "%d/%b/%Y") for hours in _HOURS[:6]),
     "%Y%m%d%H%M%S", "%Y%m%d%H%M", "%d/%b/%Y:%H:%M:%S",
 )  # fmt: skip
@@ -59,15 +59,11 @@ def unit_of(numbers: Sequence[float]) -> Unit:
     >>> unit_of([1511929781.0]), unit_of([1511929781000.0]), unit_of([17.0])
     ('s', 'ms', '')
     """
-    found = {
-        next((unit for unit, scale in _MICROS.items() if 6.3e14 <= number * scale < 4.2e15), "") for number in numbers
-    }
-    usual = [
-        unit for unit in _MICROS if sum(6.3e14 <= x * _MICROS[unit] < 4.2e15 for x in numbers) > 0.5 * len(numbers)
-    ]
-    if usual:
-        return cast("Unit", usual[0]) if found - {""} == {usual[0]} else "auto"
-    return ""
+    sizes = {unit: sum(6.3e14 <= number * scale < 4.2e15 for number in numbers) for unit, scale in _MICROS.items()}
+    found = [unit for unit, count in sizes.items() if count]
+    if sum(sizes.values()) <= 0.5 * len(numbers):
+        return ""
+    return cast("Unit", found[0]) if len(found) == 1 else "auto"
 
 
 def find_format(

@@ -10,7 +10,7 @@ from regard.config import Config
 from regard.errors import InputError
 from regard.events import clean
 from regard.events.mapping import Mapping
-from regard.events.names import behaviour_of
+from regard.events.names import MISSING, behaviour_of
 from regard.events.read_scan import Ready, ready, relation
 from regard.events.read_source import Source
 from regard.events.read_sql import Binder, Relation, quoted
@@ -62,7 +62,8 @@ def stage(
         InputError: no rows, more than half of them unusable, or a damaged file; nothing of the source stays in the tables.
     """
     _make_tables(connection, table, rejects)
-    columns = tuple(dict.fromkeys((*(c for found in mapping.columns.values() for c in found), *mapping.extra)))
+    used = {*mapping.extra, *(column for found in mapping.columns.values() for column in found)}
+    columns = tuple(column for column in source.columns if column in used)
     try:
         with ready(connection, source) as here:
             facts = _facts(connection, here, columns, mapping, config)
@@ -110,16 +111,21 @@ def _facts(
         return clean.Facts(behaviours={})
     query = clean.facts_sql(rows, mapping)
     words, *integral = connection.execute(query, binder.of(query)).fetchall()[0]
-    words = sorted(word for word in words or () if word)
+    words = sorted(word for word in words or () if word is not None)
     if len(words) > MAX_BEHAVIOURS:
         raise InputError(
             f"{mapping.source}: column '{mapping.columns['behaviour'][0]}' has {len(words):,} different words",
             hint="--map behaviour=COLUMN, or what every row is: --map behaviour=purchase",
         )
     return clean.Facts(
-        behaviours={word: behaviour_of(word, config.behaviours) or word for word in words},
+        behaviours={word: _behaviour(word, config) for word in words},
         integral=frozenset(field for field, all_so in zip(doubtful, integral, strict=True) if all_so),
     )
+
+
+def _behaviour(word: str, config: Config) -> str:
+    bare = word.strip()
+    return "" if bare in MISSING else behaviour_of(bare, config.behaviours) or bare
 
 
 def _add_broken(connection: duckdb.DuckDBPyConnection, here: Ready, rejects: str, file: int) -> None:
@@ -155,7 +161,7 @@ def _settle(
             f"{source.name}: {rejected:,} of {rows + rejected:,} rows cannot be used; most often: {usual[0][0]}, as in {str(usual[0][2])[:80]}",
             hint="check the mapping with --dry-run and correct it with --map",
         )
-    own = [word for word, behaviour in facts.behaviours.items() if behaviour not in BEHAVIOURS]
+    own = [word for word, behaviour in facts.behaviours.items() if behaviour not in ("", *BEHAVIOURS)]
     notes = (f"behaviours kept as the shop calls them: {', '.join(own[:10])}",) if own else ()
     return Staged(rows=rows, rejected=rejected, behaviours=dict(facts.behaviours), notes=notes)
 

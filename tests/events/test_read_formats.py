@@ -1,0 +1,381 @@
+"""Every export a shop may bring along, as small as it can be, read from file to events."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from regard.config import Config
+from regard.events.mapping import Mapping
+from regard.events.read import Staged, expand_sources, open_source, stage
+from regard.events.recognise import recognise
+
+
+class Read:
+    """One source staged: mapping, counts, events as dictionaries without the missing fields, rejects."""
+
+    def __init__(self, given: Any, config: Config | None = None, **overrides: str) -> None:
+        config = config or Config()
+        source = open_source(given)
+        self.mapping: Mapping = recognise(source, overrides=overrides, config=config)
+        with duckdb.connect() as connection:
+            self.staged: Staged = stage(
+                connection, source, self.mapping, table="events", rejects="rejects", file=3, config=config
+            )
+            result = connection.execute("SELECT * FROM events ORDER BY line, item")
+            names = [column[0] for column in result.description]
+            self.events: list[dict[str, Any]] = [
+                {name: value for name, value in zip(names, row, strict=True) if value is not None}
+                for row in result.fetchall()
+            ]
+            self.rejects: list[tuple[int, str, str]] = connection.execute(
+                "SELECT line, reason, raw FROM rejects ORDER BY line"
+            ).fetchall()
+
+    def column(self, name: str) -> list[Any]:
+        return [event.get(name) for event in self.events]
+
+
+def write(folder: Path, text: str, *, name: str = "log.csv", encoding: str = "utf-8") -> Path:
+    path = folder / name
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+ONLINE_RETAIL = """Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country
+489434,85048,"GLASS BALL, 20 LIGHTS",12,2009-12-01 07:45:00,6.95,13085.0,United Kingdom
+C489449,22087,PAPER BUNTING,-12,2009-12-01 10:33:00,2.95,16321.0,Australia
+489450,POST,POSTAGE,1,2009-12-01 10:34:00,0.00,,France
+489451,22087,PAPER BUNTING,-2,2009-12-01 10:35:00,2.95,16321.0,Australia
+"""
+
+
+def test_online_retail(tmp_path: Path) -> None:
+    read = Read(write(tmp_path, ONLINE_RETAIL))
+    assert read.events[0] == {
+        "customer": "13085",
+        "behaviour": "purchase",
+        "item": "85048",
+        "time": datetime(2009, 12, 1, 7, 45),
+        "order": "489434",
+        "quantity": 12.0,
+        "price": 6.95,
+        "value": 83.4,
+        "place": "United Kingdom",
+        "item_name": "GLASS BALL, 20 LIGHTS",
+        "file": 3,
+        "line": 1,
+    }
+    assert read.column("behaviour") == ["purchase", "refund", "refund"]
+    assert [(line, reason) for line, reason, _ in read.rejects] == [(3, "no customer")]
+    assert read.mapping.clock == "clock"
+
+
+def test_online_retail_of_the_other_year(tmp_path: Path) -> None:
+    header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+    text = ONLINE_RETAIL.replace(ONLINE_RETAIL.splitlines()[0], header)
+    read = Read(write(tmp_path, text))
+    assert read.column("price") == [6.95, 2.95, 2.95]
+    assert read.column("customer") == ["13085", "16321", "16321"]
+
+
+def test_taobao_without_header(tmp_path: Path) -> None:
+    text = "1,2268318,2520377,pv,1511544070\n1,2333346,2520771,buy,1511561733\n2,2576651,149192,fav,1511572885\n"
+    read = Read(write(tmp_path, text))
+    assert read.column("behaviour") == ["view_item", "purchase", "favourite"]
+    assert read.column("item")[0] == "2268318"
+    assert read.column("category")[0] == "2520377"
+    assert read.column("time")[0] == datetime(2017, 11, 24, 17, 21, 10)
+    assert read.column("line") == [1, 2, 3]
+
+
+def test_movielens(tmp_path: Path) -> None:
+    read = Read(
+        write(tmp_path, "1::1193::5::978300760\n1::661::3::978302109\n2::914::3::978301968\n", name="ratings.dat")
+    )
+    assert read.column("behaviour") == ["rating"] * 3
+    assert read.column("rating") == [5.0, 3.0, 3.0]
+    assert read.column("item") == ["1193", "661", "914"]
+
+
+def test_retailrocket(tmp_path: Path) -> None:
+    text = """timestamp,visitorid,event,itemid,transactionid
+1433221332117,257597,view,355908,
+1433224214164,992329,addtocart,248676,
+1433222276276,599528,transaction,356475,4000
+"""
+    read = Read(write(tmp_path, text))
+    assert read.column("behaviour") == ["view_item", "add_to_cart", "purchase"]
+    assert read.column("time")[0] == datetime(2015, 6, 2, 5, 2, 12, 117000)
+    assert read.column("order") == [None, None, "4000"]
+
+
+def test_rees46(tmp_path: Path) -> None:
+    text = """event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session
+2019-10-01 00:00:00 UTC,view,44600062,2103807459595387724,,shiseido,35.79,541312140,72d76fde-8bb3-4e00-8c23-a032dfed738c
+2019-10-01 00:00:01 UTC,cart,3900821,2053013552326770905,appliances.water_heater,aqua,33.20,554748717,9333dfbd-b87a-4708
+"""
+    read = Read(write(tmp_path, text))
+    assert read.column("behaviour") == ["view_item", "add_to_cart"]
+    assert read.column("customer") == ["541312140", "554748717"]
+    assert read.column("session")[1] == "9333dfbd-b87a-4708"
+    assert read.column("category")[1] == "appliances.water_heater"
+    assert read.column("time")[1] == datetime(2019, 10, 1, 0, 0, 1)
+
+
+def test_sessions_stand_for_customers_and_the_behaviour_is_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path, "SessionId\tItemId\tTime\n1\t214536502\t1396860669.277\n2\t214536506\t1396860886.998\n")
+    with pytest.raises(Exception, match="behaviour=view_item"):
+        Read(path)
+    read = Read(path, behaviour="view_item")
+    assert read.column("customer") == ["1", "2"]
+    assert read.column("time")[0] == datetime(2014, 4, 7, 8, 51, 9, 277000)
+    assert any("SessionId" in note for note in read.mapping.notes)
+
+
+def test_columns_apart_by_blanks(tmp_path: Path) -> None:
+    path = write(tmp_path, "userId itemId rate date\nAE7 B00V 5.0 2016-06-13\nAGJ B01M 4.0 2018-01-22\n", name="de.txt")
+    read = Read(path)
+    assert read.column("behaviour") == ["rating", "rating"]
+    assert read.column("time") == [datetime(2016, 6, 13), datetime(2018, 1, 22)]
+    aligned = write(
+        tmp_path, " customer_id  date number_of_cds  dollar_value\n 00001 19970101  1   11.77\n", name="cd.txt"
+    )
+    read = Read(aligned)
+    assert read.events[0] | {"file": 3} == {
+        "customer": "00001",
+        "behaviour": "purchase",
+        "time": datetime(1997, 1, 1),
+        "quantity": 1.0,
+        "value": 11.77,
+        "file": 3,
+        "line": 1,
+    }
+
+
+def test_positions_without_a_clock(tmp_path: Path) -> None:
+    path = write(tmp_path, "user,pos,movie,rating\n1,0,3186,4\n1,1,1270,5\n")
+    read = Read(path)
+    assert (read.mapping.clock, read.column("position")) == ("order", [0, 1])
+    pairs = write(tmp_path, "user,item\na,x\na,y\n", name="pairs.csv")
+    assert Read(pairs, behaviour="view_item").mapping.clock == "none"
+    ordered = Read(pairs, behaviour="view_item", position="#row")
+    assert (ordered.mapping.clock, ordered.column("position")) == ("order", [1, 2])
+
+
+CHINESE = "用户,商品,行为,时间,数量,单价,订单号,类目,品牌\n张三,茶壶,加购,2024年03月01日 00:48:00,1,25.5,,厨具,景德\n李四,茶杯,购买,2024年03月02日 10:00:00,2,9,N7,厨具,\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "gb18030", "utf-16"])
+def test_chinese_in_every_encoding(tmp_path: Path, encoding: str) -> None:
+    read = Read(write(tmp_path, CHINESE, encoding=encoding), Config(time_zone="Asia/Shanghai"))
+    assert read.column("customer") == ["张三", "李四"]
+    assert read.column("item") == ["茶壶", "茶杯"]
+    assert read.column("behaviour") == ["add_to_cart", "purchase"]
+    assert read.column("time") == [datetime(2024, 2, 29, 16, 48), datetime(2024, 3, 2, 2, 0)]
+    assert read.column("value") == [25.5, 18.0]
+    assert read.column("order") == [None, "N7"]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
+def test_semicolons_and_decimal_commas(tmp_path: Path, encoding: str) -> None:
+    text = "Kunde;product_id;order_id;order_date;quantity;price\nMüller;Tür-1;A1;01.03.2024;2;1.234,50\nGroß;Öl-2;A2;15.03.2024 14:30;1;0,99\n"
+    read = Read(write(tmp_path, text, encoding=encoding), customer="Kunde")
+    assert read.column("customer") == ["Müller", "Groß"]
+    assert read.column("price") == [1234.5, 0.99]
+    assert read.column("value") == [2469.0, 0.99]
+    assert read.column("time") == [datetime(2024, 3, 1), datetime(2024, 3, 15, 14, 30)]
+    assert read.mapping.comma == ("price",)
+
+
+def test_tabs_and_carriage_returns_and_gzip(tmp_path: Path) -> None:
+    text = "user_id\titem_id\tevent\ttimestamp\r\nu1\ti1\tview\t1700000000\r\nu2\ti2\tbuy\t1700000001\r\n"
+    path = tmp_path / "log.tsv.gz"
+    path.write_bytes(gzip.compress(text.encode()))
+    read = Read(path)
+    assert read.column("item") == ["i1", "i2"]
+    assert read.column("behaviour") == ["view_item", "purchase"]
+
+
+def test_shopify_orders_are_filled_down(tmp_path: Path) -> None:
+    text = """Name,Email,Financial Status,Total,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku,Created at,Vendor
+#1001,ann@example.com,paid,35.00,1,Red mug,10.00,MUG-R,2024-03-01 10:00:00 +0100,Pots
+#1001,,,,2,Blue mug,12.50,MUG-B,2024-03-01 10:00:00 +0100,Pots
+#1002,bob@example.com,refunded,10.00,1,Red mug,10.00,MUG-R,2024-03-02 11:00:00 +0100,Pots
+"""
+    read = Read(write(tmp_path, text))
+    assert read.column("customer") == ["ann@example.com", "ann@example.com", "bob@example.com"]
+    assert read.column("behaviour") == ["purchase", "purchase", "refund"]
+    assert read.column("value") == [10.0, 25.0, 10.0]
+    assert read.column("item") == ["MUG-R", "MUG-B", "MUG-R"]
+    assert read.column("time")[0] == datetime(2024, 3, 1, 9, 0)
+    assert "customer" in read.mapping.fill
+
+
+def test_segment_records(tmp_path: Path) -> None:
+    records = [
+        {"type": "track", "event": "Product Viewed", "userId": None, "anonymousId": "a1", "messageId": "m1",
+         "timestamp": "2024-03-01T10:00:00.000Z", "properties": {"product_id": "p1", "name": "Mug", "price": 9.5}},
+        {"type": "track", "event": "Order Completed", "userId": "u1", "anonymousId": "a1", "messageId": "m2",
+         "timestamp": "2024-03-01T10:05:00.000Z", "properties": {"order_id": "o1", "total": 31.0, "products": [
+             {"product_id": "p1", "price": 9.5, "quantity": 2}, {"product_id": "p2", "price": 12, "quantity": 1}]}},
+        {"type": "identify", "userId": "u1", "anonymousId": "a1", "messageId": "m3", "timestamp": "2024-03-01T10:06:00Z",
+         "traits": {"plan": "gold"}},
+        {"type": "page", "userId": "u1", "anonymousId": "a1", "messageId": "m4", "timestamp": "2024-03-01T12:07:00+02:00",
+         "context": {"campaign": {"name": "spring"}}, "properties": {}},
+    ]  # fmt: skip
+    read = Read(write(tmp_path, "\n".join(json.dumps(record) for record in records), name="segment.jsonl"))
+    assert read.column("customer") == ["a1", "u1", "u1", "u1", "u1"]
+    assert read.column("behaviour") == ["view_item", "purchase", "purchase", "identify", "page_view"]
+    assert read.column("item") == ["p1", "p1", "p2", None, None]
+    assert read.column("value") == [None, 19.0, 12.0, None, None]
+    assert read.column("line") == [1, 2, 2, 3, 4]
+    assert read.column("event_id") == ["m1", "m2", "m2", "m3", "m4"]
+    assert read.column("time")[4] == datetime(2024, 3, 1, 10, 7)
+    assert read.column("campaign")[4] == "spring"
+    assert read.staged.notes
+
+
+GA4 = [
+    {"event_date": "20240301", "event_timestamp": "1709287200000000", "event_name": "view_item", "user_id": None,
+     "user_pseudo_id": "p.1", "event_params": [{"key": "ga_session_id", "value": {"string_value": None, "int_value": "77",
+     "float_value": None, "double_value": None}}], "device": {"category": "mobile"}, "geo": {"country": "Japan"},
+     "items": [{"item_id": "sku1", "item_name": "Tee", "price": 19.0, "quantity": None, "item_category": "Apparel"}]},
+    {"event_date": "20240301", "event_timestamp": "1709287260000000", "event_name": "purchase", "user_id": "u9",
+     "user_pseudo_id": "p.1", "event_params": [{"key": "ga_session_id", "value": {"string_value": None, "int_value": "77",
+     "float_value": None, "double_value": None}}], "device": {"category": "mobile"}, "geo": {"country": "Japan"},
+     "ecommerce": {"transaction_id": "T1", "purchase_revenue": 57.0},
+     "items": [{"item_id": "sku1", "item_name": "Tee", "price": 19.0, "quantity": "2", "item_category": "Apparel"},
+               {"item_id": "sku2", "item_name": "Cap", "price": 19.0, "quantity": "1", "item_category": "Apparel"}]},
+    {"event_date": "20240301", "event_timestamp": "1709287300000000", "event_name": "page_view", "user_id": None,
+     "user_pseudo_id": "p.1", "event_params": [], "items": []},
+]  # fmt: skip
+
+
+def check_ga4(read: Read) -> None:
+    assert read.column("customer") == ["p.1", "u9", "u9", "p.1"]
+    assert read.column("behaviour") == ["view_item", "purchase", "purchase", "page_view"]
+    assert read.column("item") == ["sku1", "sku1", "sku2", None]
+    assert read.column("session") == ["77", "77", "77", None]
+    assert read.column("order") == [None, "T1", "T1", None]
+    assert read.column("value") == [None, 38.0, 19.0, None]
+    assert read.column("device")[0] == "mobile"
+    assert read.column("place")[0] == "Japan"
+    assert read.column("time")[0] == datetime(2024, 3, 1, 10, 0)
+    assert read.column("line") == [1, 2, 2, 3]
+
+
+def test_ga4_as_json_lines(tmp_path: Path) -> None:
+    check_ga4(Read(write(tmp_path, "\n".join(json.dumps(record) for record in GA4), name="ga4.json")))
+
+
+def test_ga4_as_one_json_list(tmp_path: Path) -> None:
+    check_ga4(Read(write(tmp_path, json.dumps(GA4, indent=1), name="ga4.json")))
+
+
+def test_ga4_as_parquet(tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist([{**GA4[1], **record} for record in GA4]), tmp_path / "ga4.parquet")
+    read = Read(tmp_path / "ga4.parquet")
+    assert read.column("item") == ["sku1", "sku1", "sku2", None]
+    assert read.column("line") == [1, 2, 2, 3]
+
+
+def test_broken_json_lines_are_rejected_and_their_neighbours_kept(tmp_path: Path) -> None:
+    good = '{"user_id": "u%d", "item_id": "i,\\"x\\"", "event": "view", "timestamp": 1700000000}'
+    text = "\n".join([good % 1, '{"user_id": "u2", "item', "", "[1, 2]", good % 5, good % 6, good % 7])
+    read = Read(write(tmp_path, text, name="log.jsonl"))
+    assert read.column("line") == [1, 5, 6, 7]
+    assert read.column("item")[0] == 'i,"x"'
+    assert [(line, reason) for line, reason, _ in read.rejects] == [(2, "not JSON"), (4, "not a JSON object")]
+    assert read.rejects[0][2] == '{"user_id": "u2", "item'
+
+
+FRAME = pd.DataFrame(
+    {
+        "user_id": [17850.0, 13047.0, float("nan")],
+        "item": ["a", "b", "c"],
+        "event": ["view", "purchase", "view"],
+        "time": pd.to_datetime(["2024-03-01 10:00", "2024-03-02 11:00", "2024-03-03 12:00"]),
+        "price": [1.5, float("nan"), 2.0],
+    }
+)
+
+
+def test_frames_of_pandas_and_arrow() -> None:
+    for given in (FRAME, pa.Table.from_pandas(FRAME)):
+        read = Read(given, Config(time_zone="Europe/Berlin"))
+        assert read.column("customer") == ["17850", "13047"]
+        assert read.column("time") == [datetime(2024, 3, 1, 9), datetime(2024, 3, 2, 10)]
+        assert read.column("price") == [1.5, None]
+        assert [(line, reason) for line, reason, _ in read.rejects] == [(3, "no customer")]
+
+
+def test_frames_with_mixed_objects_and_categories() -> None:
+    frame = pd.DataFrame(
+        {
+            "user": [1, "b", 2.5],
+            "item": pd.Categorical(["x", "y", "x"]),
+            "behaviour": pd.Categorical(["pv", "buy", "pv"]),
+            "timestamp": [1700000000, 1700000001, 1700000002],
+        }
+    )
+    read = Read(frame)
+    assert read.column("customer") == ["1", "b", "2.5"]
+    assert read.column("item") == ["x", "y", "x"]
+    assert read.column("behaviour") == ["view_item", "purchase", "view_item"]
+
+
+def test_frame_of_polars() -> None:
+    polars = pytest.importorskip("polars")
+    assert Read(polars.from_pandas(FRAME)).staged.rows == 2
+
+
+def test_parquet_keeps_its_types_and_line_numbers(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "customer_id": pa.array([5, 6, None], pa.int64()),
+            "sku": ["0012", " x ", "y"],
+            "action": ["View", "ADD_TO_CART", "buy"],
+            "ts": pa.array([1700000000000000] * 3, pa.timestamp("us", tz="Asia/Tokyo")),
+            "colour": ["red", None, "blue"],
+        }
+    )
+    pq.write_table(table, tmp_path / "log.parquet")
+    read = Read(tmp_path / "log.parquet")
+    assert read.column("customer") == ["5", "6"]
+    assert read.column("item") == ["0012", "x"]
+    assert read.column("behaviour") == ["view_item", "add_to_cart"]
+    assert read.column("time")[0] == datetime(2023, 11, 14, 22, 13, 20)
+    assert json.loads(read.events[0]["extra"]) == {"colour": "red"}
+    assert read.column("line") == [1, 2]
+
+
+def test_globs_and_lists(tmp_path: Path) -> None:
+    for name in ("b.csv", "a.csv", "c.txt"):
+        write(tmp_path, "user,item,rating\n1,2,3\n", name=name)
+    sources = expand_sources([str(tmp_path / "*.csv"), tmp_path / "c.txt", FRAME])
+    assert [Path(source.name).name for source in sources[:3]] == ["a.csv", "b.csv", "c.txt"]
+    assert sources[3].kind == "frame"
+    with pytest.raises(Exception, match="no file matches"):
+        expand_sources([str(tmp_path / "*.parquet")])
+
+
+def test_date_and_hour_columns_make_one_time(tmp_path: Path) -> None:
+    text = "会员号,商品编号,日期,时间,数量,金额\nA,茶,2024-03-01,08:15:00,1,5\nB,咖啡,2024-03-02,19:30:00,2,18\n"
+    read = Read(write(tmp_path, text))
+    assert read.column("time") == [datetime(2024, 3, 1, 8, 15), datetime(2024, 3, 2, 19, 30)]
+    assert read.mapping.joined
+
+
+def test_mapping_survives_json(tmp_path: Path) -> None:
+    mapping = Read(write(tmp_path, ONLINE_RETAIL)).mapping
+    assert Mapping.from_json(json.loads(json.dumps(mapping.to_json()))) == mapping
