@@ -154,9 +154,9 @@ def test_item_slices_count_only_their_own_targets(
     split = make_split(log, [[0, 1], [1, -1]])
     ranked = measure(split, Knowing2([2.0, 1.0]), k=1)
     found = {(one.by, one.label): one for one in slice_up(split, ranked, None, enough=1)}
-    assert found["item_age", "0-29 d"].model["hr_at_1"].mean == 0  # b, second for both
-    assert found["item_age", "30-89 d"].model["hr_at_1"].mean == 1  # a, wanted by the first
-    assert found["item_age", "30-89 d"].n == 1
+    assert found["item_age", "0-29"].model["hr_at_1"].mean == 0  # b, second for both
+    assert found["item_age", "30-89"].model["hr_at_1"].mean == 1  # a, wanted by the first
+    assert found["item_age", "30-89"].n == 1
     assert found["item_age", "never_seen"].model["hr_at_1"].mean == 0
     assert found["item_age", "never_seen"].difference == {}
 

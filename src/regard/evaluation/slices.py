@@ -25,12 +25,13 @@ _AGES = (0, 30, 90, 365)
 """First age of each slice, days since the item's first event."""
 
 _TITLES = {
-    "history_length": ("history length", "历史长度"),
-    "item_age": ("item age", "商品上架时间"),
-    "item_popularity": ("item popularity", "商品热度"),
+    "history_length": ("history, events", "历史事件数"),
+    "item_age": ("item age, days", "商品上架天数"),
+    "item_popularity": ("item popularity, events so far", "商品热度（此前事件数）"),
     "last_behaviour": ("last behaviour", "最近行为"),
 }
 _UNSEEN = "never_seen"
+_UNSEEN_WORDS = ("never seen before", "此前从未出现")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +52,11 @@ class Slice:
 
     def to_json(self, language: str = "en") -> dict[str, Any]:
         """by, title, label, n, model {metric: ...}, difference {metric: ...}."""
+        column = 1 if language == "zh" else 0
         return {
             "by": self.by,
-            "title": _TITLES[self.by][1 if language == "zh" else 0],
-            "label": self.label,
+            "title": _TITLES[self.by][column],
+            "label": _UNSEEN_WORDS[column] if self.label == _UNSEEN else self.label,
             "n": self.n,
             "model": {name: value.to_json() for name, value in self.model.items()},
             "difference": {name: value.to_json() for name, value in self.difference.items()},
@@ -67,7 +69,8 @@ def slice_up(
     """Slices with enough customers, the one with the lowest headline metric first.
 
     Args:
-        split: the questions. model: how it did. best: how the best baseline did. enough: fewest customers of a slice.
+        split: the questions. model: how it did (its first seed). best: how the best baseline did.
+        enough: fewest customers of a slice.
         seed: of the bootstrap.
     """
     owner = np.repeat(np.arange(len(split)), split.targets.lengths)
@@ -117,12 +120,12 @@ def _parts(split: Split) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
         np.minimum.at(born, log.item, log.time)
         age = (split.asof[owner] - born[item]) // DAY
         for label, rows in _bands(age, _AGES):
-            yield "item_age", f"{label} d", rows & known
+            yield "item_age", label, rows & known
         yield "item_age", _UNSEEN, ~known
     count = np.append(np.bincount(log.item[split.view.targets], minlength=len(log.items)), 0)[item]
     edges = np.quantile(count[known], [1 / 3, 2 / 3]).astype(np.int64) if known.any() else np.zeros(2, np.int64)
     for label, rows in _bands(count, tuple(np.unique([0, *(edges + 1)]))):
-        yield "item_popularity", f"{label} sold", rows & known
+        yield "item_popularity", label, rows & known
 
 
 def _bands(values: NDArray[np.int64], starts: tuple[int, ...]) -> Iterator[tuple[str, NDArray[np.bool_]]]:

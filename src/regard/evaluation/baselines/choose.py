@@ -19,7 +19,7 @@ from regard.evaluation.scorer import Method, Scorer
 from regard.progress import Progress, Silent
 from regard.sequences.view import Split, View
 
-JUDGES = 1_000
+JUDGES = 2_000
 """Most validation customers that judge a choice: the weights are few, and more would only cost time."""
 
 

@@ -16,6 +16,10 @@ _DENSE = 0.05
 """Filled share of the pair table from which multiplying it as a plain matrix is quicker."""
 
 
+_BASKETS = 100_000
+"""Baskets whose successors are gathered at a time: bounds memory to some hundred MB."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Followers:
     """A Scorer: pair weights of the latest baskets' items, older ones weighing less.
@@ -94,9 +98,12 @@ def _pairs(seen: Past, window: int) -> sparse.csr_array:
     owner = np.zeros(baskets, dtype=np.int64)
     owner[seen.basket] = seen.owner
     total = sparse.csr_array((items, items), dtype=np.float32)
-    for distance in range(1, window + 1):
-        earlier = np.flatnonzero(owner[distance:] == owner[:-distance])
-        if not len(earlier):
-            break
-        total = total + (table[earlier].T @ table[earlier + distance]) * np.float32(1 / distance)
+    for start in range(0, baskets, _BASKETS):
+        earlier = np.arange(start, min(start + _BASKETS, baskets))
+        later = earlier[:, None] + np.arange(1, window + 1)
+        near = (later < baskets) & (owner[np.minimum(later, baskets - 1)] == owner[earlier][:, None])
+        row, step = np.nonzero(near)
+        weight = (1 / (step + 1)).astype(np.float32)
+        reach = sparse.csr_array((weight, (row, later[near])), shape=(len(earlier), baskets))
+        total = total + table[earlier].T @ (reach @ table)
     return sparse.csr_array(total)
