@@ -11,7 +11,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import regard.evaluation
-from regard.errors import RegardError
+from regard.errors import ModelError, RegardError
 from regard.evaluation import propensity as module
 from regard.evaluation.propensity import evaluate_propensity, happened, last_target
 from regard.sequences.log import DAY, Log
@@ -100,6 +100,13 @@ def test_one_class_only_is_no_crash(shop: tuple[Log, View, dict[str, float]]) ->
     assert plain["model"]["auroc"] == {"mean": None, "interval": None, "n": found.n}
     schema = json.loads((Path(regard.evaluation.__file__).parents[1] / "schemas" / "evaluate.json").read_text("utf-8"))
     jsonschema.validate([plain], {"$defs": schema["$defs"], **schema["properties"]["propensity"]})
+
+
+@pytest.mark.parametrize("wrong", [np.nan, 1.5, -0.1])
+def test_what_is_no_probability_is_refused(shop: tuple[Log, View, dict[str, float]], wrong: float) -> None:
+    log, view, chance = shop
+    with pytest.raises(ModelError, match="not one probability"):
+        evaluate_propensity(log, view, Given(dict.fromkeys(chance, wrong)), [30])
 
 
 def test_a_young_shop_has_no_baseline_to_learn(make_log: Callable[..., Log]) -> None:

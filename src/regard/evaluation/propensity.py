@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from regard.errors import RegardError
+from regard.errors import ModelError, RegardError
 from regard.evaluation.intervals import Estimate, draws, percentile_interval
 from regard.evaluation.verdict import Verdict, judge
 from regard.metrics import probability as metrics
@@ -98,6 +98,7 @@ def evaluate_propensity(
 
     Raises:
         RegardError: the view has no cut.
+        ModelError: the model gives something else than probabilities.
     """
     if view.cut is None or log.clock != "clock":
         raise RegardError("probabilities over days need events with a clock", hint="use a time split")
@@ -108,6 +109,10 @@ def evaluate_propensity(
         return ()
     queries, asof = view.log.take(asked), np.full(len(asked), view.cut, dtype=np.int64)
     given = np.asarray(model.propensity(queries, asof, known), dtype=np.float64)
+    if given.shape != (len(asked), len(known)) or not np.all((given >= 0) & (given <= 1)):
+        raise ModelError(
+            "the model's propensities are not one probability per customer and horizon", hint="train again"
+        )
     people = log.customers.codes(queries.customers.ids.to_pylist())
     found = []
     for column, days in enumerate(known):
