@@ -14,9 +14,18 @@ from regard.metrics.probability import (
     precision_recall_f1,
     reliability,
 )
-from regard.metrics.ranking import coverage, hit_rate, masked, mean_average_precision, ndcg, novelty, ranks, recall
-from regard.metrics.ranking import reciprocal_rank as reciprocal_rank
-from regard.metrics.ranking import top_k as top_k
+from regard.metrics.ranking import (
+    coverage,
+    hit_rate,
+    masked,
+    mean_average_precision,
+    ndcg,
+    novelty,
+    ranks,
+    recall,
+    reciprocal_rank,
+    top_k,
+)
 from regard.metrics.value import mae, rmse
 
 __all__ = [
