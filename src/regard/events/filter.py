@@ -1,7 +1,8 @@
 """Filters over the columns of any table: parsed once to a tree, then run as SQL or on Arrow, with the same answer.
 
-    category = "lights" and price < 20 brand in ("Acme", "Kestrel") or not (stock = 0) "类目" = "灯具" and added >=
-    2024-03-01 and tags contains "sale"
+    category = "lights" and price < 20
+    brand in ("Acme", "Kestrel") or not (stock = 0)
+    "类目" = "灯具" and added >= 2024-03-01 and tags contains "sale"
 
 What is missing is neither equal nor unequal to anything: a test on a missing value is unknown, `not` leaves it
 unknown, and a row is kept only where the filter is true. A number that is NaN is missing. Numbers compare as 64-bit
@@ -268,10 +269,11 @@ def _sql_column(name: str, type_: pa.DataType) -> str:
     """The column as it is compared: NaN as NULL, times as microseconds since 1970 UTC whatever the session's zone."""
     column, kind = quoted(name), _kind(type_)
     if kind == "number":
-        return f"CASE WHEN isnan({column}::DOUBLE) THEN NULL ELSE {column}::DOUBLE END"
+        number = f"{column}::DOUBLE"
+        return f"CASE WHEN isnan({number}) THEN NULL ELSE {number} END" if pa.types.is_floating(type_) else number
     if kind == "time":
         zoned = pa.types.is_timestamp(type_) and type_.tz is not None
-        return f"epoch_us({column if zoned else f'{column}::TIMESTAMP'})"
+        return f"epoch_us({column}::{'TIMESTAMPTZ' if zoned else 'TIMESTAMP'})"
     if kind == "text":
         return f"{column}::VARCHAR"
     if kind == "list" and _kind(type_.value_type) == "number":

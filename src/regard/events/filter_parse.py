@@ -94,8 +94,8 @@ def parse(text: str) -> Tree:
     Raises:
         UsageError: what was expected and at which character, in one line; or the text is too long or too deep.
 
-    >>> parse('stock > 0 and not price = 5')
-    And(parts=(Compare(column='stock', operator='>', value=0), Not(part=Compare(column='price', operator='=', value=5))))
+    >>> parse('price > 2 and not size = 5')
+    And(parts=(Compare(column='price', operator='>', value=2), Not(part=Compare(column='size', operator='=', value=5))))
     """
     if len(text) > MAX_LENGTH:
         raise UsageError(f"the filter has {len(text):,} characters; {MAX_LENGTH:,} at most")
