@@ -42,7 +42,7 @@ def test_blocks_do_not_change_effects(shop: Shop, monkeypatch: pytest.MonkeyPatc
 def test_reasons_are_readable_lines(shop: Shop) -> None:
     (answer,) = recommend(shop, [Ask(customer="bob")], n=1, why=True)
     assert [reason.text for reason in answer.items[0].reasons] == [
-        "because you bought green tea on 10 February (2 times)",
+        "because you bought it on 10 February (2 times)",
         "because you bought blue cup on 4 January",
     ]
     first = answer.items[0].reasons[0]
@@ -51,7 +51,7 @@ def test_reasons_are_readable_lines(shop: Shop) -> None:
 
 def test_reasons_in_chinese(shop: Shop) -> None:
     (answer,) = recommend(replace(shop, language="zh"), [Ask(customer="bob")], n=1, why=True)
-    assert answer.items[0].reasons[0].text == "因为您在2月10日购买了green tea（共2次）"
+    assert answer.items[0].reasons[0].text == "因为您在2月10日购买了它（共2次）"
 
 
 def test_an_item_that_nothing_speaks_for_says_that_others_want_it(shop: Shop) -> None:

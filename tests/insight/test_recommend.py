@@ -184,7 +184,7 @@ def test_counting_answers_where_there_is_no_model(plain_shop: Shop) -> None:
     assert (answer.fallback_level, answer.model_version) == ("counting", None)
     assert ids(answer)[:2] == ["tea", "cup"]
     assert {item.level for item in answer.items[:3]} >= {"counting"}
-    assert answer.items[0].reasons[0].text == "because you bought green tea on 10 February (2 times)"
+    assert answer.items[0].reasons[0].text == "because you bought it on 10 February (2 times)"
     assert recommend(counted, [Ask(events=given(["cup"]))], n=1)[0].fallback_level == "history"
 
 

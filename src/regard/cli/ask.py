@@ -124,7 +124,7 @@ def print_answers(out: Console, answers: Sequence[Any]) -> None:
 
 
 def _items(answer: Any) -> Table:
-    """Rank, id, name, chance; reasons below each name; where an item comes from only if it is not the answer's own level."""
+    """Rank, id, name, chance; reasons below each name; where an item comes from only if that differs."""
     chances = any(item.probability is not None for item in answer.items)
     mixed = any(item.level != answer.fallback_level for item in answer.items)
     columns = ["#", "item", "name", *(["chance"] if chances else []), *(["from"] if mixed else [])]

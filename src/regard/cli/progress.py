@@ -15,6 +15,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from regard.progress import Progress as Reporting
 from regard.progress import Silent
@@ -42,11 +43,11 @@ class Bar:
         self._what, self._began = what, time.monotonic()
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TaskProgressColumn(),
             TimeRemainingColumn(compact=True),
-            TextColumn("[dim]{task.fields[note]}", table_column=None),
+            TextColumn("{task.fields[note]}", style="dim", markup=False),
             console=self._console,
             transient=True,
         )
@@ -65,7 +66,8 @@ class Bar:
         if self._progress is not None:
             self.close()
             took = span(time.monotonic() - self._began)
-            self._console.print(f"[green]✓[/] {self._what}[dim]  {took}{'  ' + note if note else ''}", highlight=False)
+            said = Text.assemble(("✓ ", "green"), self._what, (f"  {took}{'  ' + note if note else ''}", "dim"))
+            self._console.print(said, soft_wrap=True)
 
     def close(self) -> None:
         """Take the bar away; the cursor is given back."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from regard.events import filter as filters
 from regard.insight.shop import Shop
 from regard.sequences.log import Log
 
@@ -34,8 +35,6 @@ def candidates(
     """
     allowed = shop.log.merchandise.copy()
     if filter:
-        from regard.events import filter as filters
-
         rows = filters.mask(filters.parse(filter), shop.table)
         allowed &= np.append(np.asarray(rows, dtype=bool), False)[shop.table_row]
     if stock is not None:

@@ -110,21 +110,24 @@ def why(
         effect = found.effect[:, column]
         best = np.argsort(-effect, kind="stable")[:most]
         floor = max(TRIFLE, share * float(effect.max(initial=0.0)))
-        named = [_deed(shop, query, asof, found.groups[g], float(effect[g])) for g in best if effect[g] >= floor]
+        item = int(items[column])
+        named = [_deed(shop, query, asof, found.groups[g], float(effect[g]), item) for g in best if effect[g] >= floor]
         reasons.append(tuple(replace(deed, text=words.because(deed.text, shop.language)) for deed in named))
     return reasons
 
 
-def _deed(shop: Shop, query: Log, asof: int, rows: NDArray[np.int64], effect: float) -> Reason:
+def _deed(shop: Shop, query: Log, asof: int, rows: NDArray[np.int64], effect: float, itself: int) -> Reason:
+    """What was done, in words; the item asked about is only 'it'."""
     last = int(rows.max())
     behaviour = query.behaviours[query.behaviour[last]]
     item = query.items.id(int(query.item[last])) if query.item[last] >= 0 else None
     when = words.local(int(query.time[last]), query.time_zone) if query.clock == "clock" else None
     said = words.day(when, words.local(asof, query.time_zone), shop.language) if when else ""
     name = shop.name(item) if item else ""
+    label = words.it(shop.language) if query.item[last] == itself else name or item or ""
     times = len(np.unique(query.basket[rows]))
     return Reason(
-        text=words.event(behaviour, name or item or "", times, said, shop.language),
+        text=words.event(behaviour, label, times, said, shop.language),
         kind="event",
         effect=effect,
         behaviour=behaviour,
@@ -193,7 +196,9 @@ def explain(shop: Shop, customer: str, item: str, *, n: int = 10, exclude: str =
         name=shop.name(item),
         rank=1 + int((scores[allowed] > scores[column[0]]).sum()) if allowed[column[0]] else None,
         score=float(scores[column[0]]),
-        reasons=tuple(_deed(shop, query, int(asof[0]), found.groups[g], float(found.effect[g, 0])) for g in best),
+        reasons=tuple(
+            _deed(shop, query, int(asof[0]), found.groups[g], float(found.effect[g, 0]), int(column[0])) for g in best
+        ),
         exclude=rule,
         model_version=shop.ranker.version,
     )

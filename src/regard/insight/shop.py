@@ -36,7 +36,7 @@ class Shop:
     Args:
         log: every event; its items are the catalogue, V of them.
         target: behaviours that count as wanting an item.
-        content: what is known of each of the V items.
+        content_of: what is known of items; asked once, when an answer needs it.
         table: one row per item of the items table (column `item` and the others), in any order.
         ranker: who scores; None where even counting has nothing to count.
         language: 'en' or 'zh', of reasons and notes.
@@ -44,7 +44,7 @@ class Shop:
 
     log: Log
     target: tuple[str, ...]
-    content: Content
+    content_of: ContentOf
     table: pa.Table
     ranker: Ranker | None
     language: str = "en"
@@ -72,8 +72,7 @@ class Shop:
         if extra:
             items = Vocabulary(pa.array([*log.items.ids.to_pylist(), *extra], pa.string()))
             log = replace(log, items=items, merchandise=np.append(log.merchandise, np.ones(len(extra), dtype=bool)))
-        content = content_of(log.items, None)
-        return cls(log=log, target=target, content=content, table=table, ranker=ranker, language=language)
+        return cls(log=log, target=target, content_of=content_of, table=table, ranker=ranker, language=language)
 
     def exclude(self, rule: str) -> str:
         """The rule itself, or what the data say where it is '' (see `sequences.split.default_mask`)."""
@@ -83,7 +82,16 @@ class Shop:
 
     @cached_property
     def _exclude(self) -> str:
-        return default_mask(View(log=self.log, target=self.target, cut=None, content=self.content))
+        return default_mask(self._view)
+
+    @property
+    def _view(self) -> View:
+        return View(log=self.log, target=self.target, cut=None, content=Content.empty(len(self.log.items)))
+
+    @cached_property
+    def content(self) -> Content:
+        """What is known of each of the V items."""
+        return self.content_of(self.log.items, None)
 
     @cached_property
     def now(self) -> int:
@@ -93,7 +101,7 @@ class Shop:
     @cached_property
     def wanted(self) -> NDArray[np.bool_]:
         """bool [N], events that are targets."""
-        return View(log=self.log, target=self.target, cut=None, content=self.content).targets
+        return self._view.targets
 
     @cached_property
     def popularity(self) -> NDArray[np.int64]:

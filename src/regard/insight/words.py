@@ -84,6 +84,11 @@ def event(behaviour: str, item: str, times: int, when: str, language: str) -> st
     return act.replace("{item}", item) + (f" on {when}" if when else "") + (f" ({times} times)" if times > 1 else "")
 
 
+def it(language: str) -> str:
+    """The item that is being talked about."""
+    return "它" if language == "zh" else "it"
+
+
 def because(deed: str, language: str) -> str:
     """The deed as a reason.
 

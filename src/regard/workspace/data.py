@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
 from regard.config import Config
@@ -41,6 +42,14 @@ class Data:
         from regard.sequences.pack import read_log
 
         return read_log(self._store)
+
+    def people(self) -> Log:
+        """The events of everybody but bot-like customers: what is learned from and judged on."""
+        log = self.log()
+        codes = log.customers.codes(self._store.bots())
+        bot = np.zeros(len(log), dtype=bool)
+        bot[codes[codes >= 0]] = True
+        return log.where(~bot[log.owner]) if bot.any() else log
 
     def content(self, items: Vocabulary, before: int | None) -> Content:
         """What was known of these items before that second; None = all that is known."""

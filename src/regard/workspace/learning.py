@@ -69,6 +69,12 @@ def seconds(budget: str | float) -> float:
     return value
 
 
+def _fit(view: View, **how: Any) -> None:
+    from regard import training
+
+    training.fit(view, **how)
+
+
 def need_torch() -> None:
     """Raises MissingExtraError with the command that installs it, where torch is missing."""
     if importlib.util.find_spec("torch") is None:
@@ -90,17 +96,15 @@ def train(
     allowed = seconds(budget)
     if steps is not None and steps < 1:
         raise UsageError(f"steps is {steps}", hint="a positive number, or none to follow the budget")
-    log = data.log()
+    log = data.people()
     target = data.target(log)
     _enough(log, target)
     need_torch()
-    from regard import training
-
     version = data.version
     view = view_until(log, _end(log), target=target, content_of=data.content)
     name, folder = models.begin(resume=resume)
     limits: dict[str, Any] = {"steps": steps} if steps is not None else {"budget_seconds": allowed}
-    training.fit(view, folder=folder, progress=progress, resume=resume, **limits)
+    _fit(view, folder=folder, progress=progress, resume=resume, **limits)
     card = dict(load(folder).card)
     models.add(name, version)
     return TrainReport(model=name, folder=str(folder), seconds=round(time.monotonic() - began, 1), card=card)
@@ -128,7 +132,7 @@ def evaluate(
     entries = models.all()
     if not entries:
         raise ModelError("there is no trained model to evaluate", hint=f"regard train {models.folder.parent}")
-    log = data.log()
+    log = data.people()
     target = data.target(log)
     split = split_of(log, data, target, days=days, mask=mask)
     if len(split) == 0:
@@ -136,12 +140,10 @@ def evaluate(
     folder = cache / f"{entries[0].id}-{data.version}-{split.kind}-{days}"
     if not (folder / "complete").exists():
         need_torch()
-        from regard import training
-
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         steps = dict(load(entries[0].folder).card).get("steps")
-        training.fit(split.view, folder=folder, progress=progress, resume=False, steps=steps)
+        _fit(split.view, folder=folder, progress=progress, resume=False, steps=steps)
         (folder / "complete").touch()
     scorer = load(folder)
     earlier = _validation(split, target, days)

@@ -1,0 +1,285 @@
+"""Every verb through the command line: what a person sees, what a program gets, how it fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+from typer.testing import CliRunner
+
+import regard
+from regard.cli.app import app, run
+from regard.cli.ask import listed, units
+from regard.cli.store import mapping_of
+from regard.errors import UsageError
+
+SCHEMAS = Path(regard.__file__).parent / "schemas"
+
+
+def call(*words: object) -> Any:
+    return CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "80"})
+
+
+def shown(*words: object) -> str:
+    result = call(*words)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def told(schema: str, *words: object) -> Any:
+    """The JSON of a verb, checked against its schema; nothing else was printed."""
+    result = call(*words, "--json")
+    assert (result.exit_code, result.stderr) == (0, ""), result.stderr
+    data = json.loads(result.stdout)
+    check(schema, data)
+    return data
+
+
+def check(name: str, data: Any) -> None:
+    loaded = {path.name: json.loads(path.read_text("utf-8")) for path in SCHEMAS.glob("*.json")}
+    registry = Registry().with_resources((key, Resource.from_contents(value)) for key, value in loaded.items())
+    Draft202012Validator(loaded[f"{name}.json"], registry=registry).validate(data)
+
+
+def refused(code: int, *words: object) -> tuple[str, str]:
+    """error and hint of a verb that fails, which are the same for people and for programs."""
+    plain, coded = call(*words), call(*words, "--json")
+    assert plain.exit_code == coded.exit_code == code, plain.output
+    assert plain.stdout == coded.stdout == ""
+    data = json.loads(coded.stderr)
+    check("error", data)
+    said = f"error: {data['error']}\n" + (f"  try: {data['hint']}\n" if data["hint"] else "")
+    assert plain.stderr.replace("\n", " ").split() == said.replace("\n", " ").split()
+    return data["error"], data["hint"]
+
+
+def width(line: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)
+
+
+def buyer(folder: Path) -> str:
+    log = regard.open(folder).log()
+    return log.customers.id(int(log.owner[log.is_behaviour(("purchase",))][0]))
+
+
+def item(folder: Path) -> str:
+    return regard.open(folder).log().items.id(0)
+
+
+@pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.json")), ids=lambda path: path.stem)
+def test_schemas_are_schemas(path: Path) -> None:
+    Draft202012Validator.check_schema(json.loads(path.read_text("utf-8")))
+
+
+def test_from_files_to_history_and_back(export: dict[str, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    assert told("init", "init", folder, "--currency", "GBP")["currency"] == "GBP"
+    dry = told("ingest", "ingest", folder, export["events"], "--dry-run")
+    assert (dry["number"], told("history", "history", folder)["ingests"]) == (None, [])
+    first = told("ingest", "ingest", folder, export["events"], "--items", export["items"])
+    assert (first["number"], first["accepted"]) == (1, dry["accepted"])
+    again = told("ingest", "ingest", folder, export["events"])
+    assert (again["number"], again["already_there"]) == (None, first["accepted"])
+    assert [entry["undone"] for entry in told("history", "history", folder)["ingests"]] == [False]
+    assert told("undo", "undo", folder, 1) == {"undone": 1}
+    assert [entry["undone"] for entry in told("history", "history", folder)["ingests"]] == [True]
+    assert told("doctor", "doctor", folder)["events"] == 0
+
+
+def test_every_question_has_its_schema(shop_folder: Path, tmp_path: Path, stand_in: None) -> None:
+    who, what = buyer(shop_folder), item(shop_folder)
+    counted = told("recommend", "recommend", shop_folder, who, "nobody", "-n", 3, "--why")["answers"]
+    assert [answer["fallback_level"] for answer in counted] == ["counting", "recent popularity"]
+    assert told("train", "train", shop_folder, "--steps", 3)["card"]["steps"] == 3
+    modelled = told("recommend", "recommend", shop_folder, who, "--why", "--lang", "zh")["answers"][0]
+    assert (modelled["model_version"], len(modelled["items"])) == ("m1", 10)
+    assert modelled["items"][0]["reasons"][0]["text"].startswith("因为您")
+    assert told("recommend", "recommend", shop_folder, "--basket", what)["answers"][0]["fallback_level"] == "history"
+    everybody = told("recommend_all", "recommend", shop_folder, "--all", tmp_path / "all.parquet", "-n", 2)
+    assert pq.read_metadata(tmp_path / "all.parquet").num_rows == everybody["rows"]
+    assert told("similar", "similar", shop_folder, what, "-n", 4)["answers"][0]["item"] == what
+    assert told("trending", "similar", shop_folder, "--trending", "--days", 14)["days"] == 14
+    assert told("new", "similar", shop_folder, "--new")["days"] == 30
+    assert [
+        p["days"] for p in told("intent", "intent", shop_folder, who, "--days", 3)["answers"][0]["propensities"]
+    ] == [3]
+    assert told("explain", "explain", shop_folder, who)["rank"] == 1
+    assert told("doctor", "doctor", shop_folder)["events"] > 0
+    assert told("evaluate", "evaluate", shop_folder, "--mask", "seen")["split"]["mask"] == "seen"
+
+
+def test_limits_of_the_answer(shop_folder: Path, tmp_path: Path) -> None:
+    first, second = (regard.open(shop_folder).log().items.id(code) for code in (0, 1))
+    (tmp_path / "ids.txt").write_text(f"{first}\n\n{second}\n")
+    (tmp_path / "stock.csv").write_text(f"item,units\n{first},3\n{second},0\n")
+
+    def items(*words: object) -> set[str]:
+        answer = told("recommend", "recommend", shop_folder, "x", "-n", 90, *words)["answers"][0]
+        return {found["item"] for found in answer["items"]}
+
+    assert items("--allow", f"@{tmp_path / 'ids.txt'}") == {first, second}
+    assert items("--allow", first, "--allow", second, "--deny", first) == {second}
+    assert items("--stock", tmp_path / "stock.csv") == {first}
+    assert items("--filter", "price < 0") == set()
+
+
+def test_what_people_see_fits_80_columns(shop_folder: Path, stand_in: None) -> None:
+    who, what = buyer(shop_folder), item(shop_folder)
+    call("train", shop_folder)
+    for words in (
+        ("recommend", shop_folder, who, "--why"), ("recommend", shop_folder, who, "--why", "--lang", "zh"),
+        ("recommend", shop_folder, "nobody", "-n", 50), ("similar", shop_folder, what),
+        ("similar", shop_folder, "--trending"), ("similar", shop_folder, "--new", "--days", 100),
+        ("intent", shop_folder, who), ("explain", shop_folder, who), ("history", shop_folder), ("doctor", shop_folder),
+        ("evaluate", shop_folder),
+    ):  # fmt: skip
+        lines = shown(*words).splitlines()
+        assert lines and max(width(line.rstrip()) for line in lines) <= 80, words
+
+
+def test_wide_letters_fit_too(tmp_path: Path) -> None:
+    from regard import simulate
+
+    drawn = simulate.shop(simulate.Settings(customers=30, items=30, days=60, language="zh"))
+    files = simulate.write(drawn, tmp_path / "export")
+    call("init", tmp_path / "店", "--lang", "zh")
+    seen = call("ingest", tmp_path / "店", files["events"], "--items", files["items"])
+    assert seen.exit_code == 0, seen.output
+    answer = shown("recommend", tmp_path / "店", buyer(tmp_path / "店"), "--why")
+    assert "因为您" in answer
+    assert max(width(line.rstrip()) for line in answer.splitlines()) <= 80
+
+
+def test_columns_are_shown_before_anything_is_written(export: dict[str, Path], tmp_path: Path) -> None:
+    call("init", tmp_path / "shop")
+    result = call("ingest", tmp_path / "shop", export["events"], "--dry-run")
+    assert "events.csv.gz  is read as" in result.stderr
+    assert "customer" in result.stderr and "times, read in UTC" in result.stderr
+    assert "dry run, nothing written" in result.stdout
+
+
+def test_map_overrides(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a, b": ["c1"], "what": ["x"], "did": ["buy"], "when": ["2026-01-01"]})
+    frame.to_csv(tmp_path / "odd.csv", index=False)
+    call("init", tmp_path / "shop")
+    refused(1, "ingest", tmp_path / "shop", tmp_path / "odd.csv")
+    words = ("--map", 'customer="a, b",item=what', "--map", "behaviour=did,time=when")
+    assert told("ingest", "ingest", tmp_path / "shop", tmp_path / "odd.csv", *words)["accepted"] == 1
+
+
+@pytest.mark.parametrize("words", ["customer", "=x", "item=x,customer"])
+def test_wrong_maps(words: str) -> None:
+    with pytest.raises(UsageError, match="FIELD=COLUMN"):
+        mapping_of([words])
+
+
+def test_failures_are_one_line_that_says_what_to_do(shop_folder: Path, tmp_path: Path) -> None:
+    assert refused(1, "history", tmp_path / "none")[1] == f"regard init {tmp_path / 'none'}"
+    assert "already" in refused(1, "init", shop_folder)[0]
+    assert "no such" in refused(1, "ingest", shop_folder, tmp_path / "none.csv")[0].lower()
+    assert refused(2, "ingest", shop_folder)[0] == "nothing to ingest"
+    assert refused(2, "recommend", shop_folder, "x", "--exclude", "all") == ("exclude is 'all'", "none, target or seen")
+    assert "no_such_column" in refused(2, "recommend", shop_folder, "x", "--filter", "no_such_column = 1")[0]
+    assert "--all" in refused(2, "recommend", shop_folder, "x", "--all", tmp_path / "all.parquet")[0]
+    assert "cannot read" in refused(2, "recommend", shop_folder, "x", "--stock", tmp_path / "none")[0]
+    assert "no item" in refused(2, "similar", shop_folder, "nothing like this")[0]
+    assert "--trending" in refused(2, "similar", shop_folder)[0]
+    assert "no trained model" in refused(1, "evaluate", shop_folder)[0]
+    assert "budget" in refused(2, "train", shop_folder, "--budget", "soon")[0]
+    assert "no ingest 7" in refused(2, "undo", shop_folder, 7)[0]
+    assert "cannot be written" in refused(1, "recommend", shop_folder, "--all", tmp_path / "no" / "all.parquet")[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "hint"),
+    [
+        (["recomend", "shop"], "recommend", "regard --help"),
+        (["recommend"], "FOLDER", "regard recommend --help"),
+        (["recommend", "shop", "-n", "zero"], "--count", "regard recommend --help"),
+        (["undo", "shop"], "NUMBER", "regard undo --help"),
+    ],
+)
+def test_wrong_usage_exits_2(words: list[str], said: str, hint: str, capfd: pytest.CaptureFixture[str]) -> None:
+    for flags in ([], ["--json"]):
+        with pytest.raises(SystemExit) as stop:
+            run([*words, *flags])
+        out, err = capfd.readouterr()
+        assert (stop.value.code, out) == (2, "")
+        assert said in err and hint in err
+    assert json.loads(err)["hint"] == hint
+
+
+def test_help_and_version(capfd: pytest.CaptureFixture[str]) -> None:
+    for words in (["--help"], ["recommend", "-h"], ["--version"]):
+        with pytest.raises(SystemExit) as stop:
+            run(words)
+        assert stop.value.code == 0
+    assert f"regard {regard.__version__}" in capfd.readouterr().out
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    assert "Traceback" not in call("history", tmp_path).stderr
+    assert "Traceback" in call("history", tmp_path, "--debug").stderr
+
+
+def test_what_nobody_foresaw_is_one_line_too(shop_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("regard.workspace.workspace.Workspace.history", broken)
+    assert refused(1, "history", shop_folder)[0] == "ZeroDivisionError: division by zero"
+    monkeypatch.setattr("regard.workspace.workspace.Workspace.history", interrupted)
+    assert refused(1, "history", shop_folder)[0] == "stopped"
+
+
+def interrupted(*args: object, **kwargs: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_demo_goes_the_whole_way(tmp_path: Path, stand_in: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("regard.workspace.workspace.Workspace.report", lambda shop, *a, **k: shop.folder / "page.html")
+    small = ("--customers", 80, "--items", 40)
+    done = told("demo", "demo", tmp_path / "demo", *small)
+    assert done["page"] == str(tmp_path / "demo" / "page.html")
+    assert "exists already" in refused(1, "demo", tmp_path / "demo", *small)[0]
+    text = shown("demo", tmp_path / "again", *small, "--lang", "zh")
+    assert "What to try next" in text
+    command = next(line.split() for line in text.splitlines() if line.startswith("  regard recommend"))
+    assert call(*command[1:]).exit_code == 0
+
+
+def test_ids_and_units_from_files(tmp_path: Path) -> None:
+    (tmp_path / "ids").write_bytes("\ufeff杯子\n\n a,b \n".encode())
+    assert listed(["x", f"@{tmp_path / 'ids'}"]) == ["x", "杯子", "a,b"]
+    (tmp_path / "stock").write_text("plain\na,b,2.5\n")
+    assert units(str(tmp_path / "stock")) == {"plain": 1.0, "a,b": 2.5}
+    (tmp_path / "stock").write_text("item,units\na,many\n")
+    with pytest.raises(UsageError, match="line 2"):
+        units(str(tmp_path / "stock"))
+
+
+def test_as_a_program(shop_folder: Path) -> None:
+    """Through a real process: no stray output, a closed pipe is no error, nothing on stderr with --json."""
+    command = [sys.executable, "-c", "from regard.cli import main; main()"]
+    environment = {**os.environ, "COLUMNS": "80"}
+
+    def process(*words: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, *map(str, words)], capture_output=True, text=True, env=environment)
+
+    fine = process("recommend", shop_folder, "x", "--json")
+    assert (fine.returncode, fine.stderr) == (0, "")
+    assert json.loads(fine.stdout)["answers"][0]["customer"] == "x"
+    failed = process("undo", shop_folder, 9)
+    assert (failed.returncode, failed.stdout, failed.stderr.count("\n")) == (2, "", 2)
+    wrong = process("undo", shop_folder)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
