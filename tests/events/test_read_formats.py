@@ -172,7 +172,10 @@ def test_positions_without_a_clock(tmp_path: Path) -> None:
     assert (ordered.mapping.clock, ordered.column("position")) == ("order", [1, 2])
 
 
-CHINESE = "用户,商品,行为,时间,数量,单价,订单号,类目,品牌\n张三,茶壶,加购,2024年03月01日 00:48:00,1,25.5,,厨具,景德\n李四,茶杯,购买,2024年03月02日 10:00:00,2,9,N7,厨具,\n"
+CHINESE = """用户,商品,行为,时间,数量,单价,订单号,类目,品牌
+张三,茶壶,加购,2024年03月01日 00:48:00,1,25.5,,厨具,景德
+李四,茶杯,购买,2024年03月02日 10:00:00,2,9,N7,厨具,
+"""
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "gb18030", "utf-16"])
@@ -188,7 +191,10 @@ def test_chinese_in_every_encoding(tmp_path: Path, encoding: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
 def test_semicolons_and_decimal_commas(tmp_path: Path, encoding: str) -> None:
-    text = "Kunde;product_id;order_id;order_date;quantity;price\nMüller;Tür-1;A1;01.03.2024;2;1.234,50\nGroß;Öl-2;A2;15.03.2024 14:30;1;0,99\n"
+    text = """Kunde;product_id;order_id;order_date;quantity;price
+Müller;Tür-1;A1;01.03.2024;2;1.234,50
+Groß;Öl-2;A2;15.03.2024 14:30;1;0,99
+"""
     read = Read(write(tmp_path, text, encoding=encoding), customer="Kunde")
     assert read.column("customer") == ["Müller", "Groß"]
     assert read.column("price") == [1234.5, 0.99]
@@ -207,10 +213,10 @@ def test_tabs_and_carriage_returns_and_gzip(tmp_path: Path) -> None:
 
 
 def test_shopify_orders_are_filled_down(tmp_path: Path) -> None:
-    text = """Name,Email,Financial Status,Total,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku,Created at,Vendor
-#1001,ann@example.com,paid,35.00,1,Red mug,10.00,MUG-R,2024-03-01 10:00:00 +0100,Pots
-#1001,,,,2,Blue mug,12.50,MUG-B,2024-03-01 10:00:00 +0100,Pots
-#1002,bob@example.com,refunded,10.00,1,Red mug,10.00,MUG-R,2024-03-02 11:00:00 +0100,Pots
+    text = """Name,Email,Financial Status,Total,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku,Created at
+#1001,ann@example.com,paid,35.00,1,Red mug,10.00,MUG-R,2024-03-01 10:00:00 +0100
+#1001,,,,2,Blue mug,12.50,MUG-B,2024-03-01 10:00:00 +0100
+#1002,bob@example.com,refunded,10.00,1,Red mug,10.00,MUG-R,2024-03-02 11:00:00 +0100
 """
     read = Read(write(tmp_path, text))
     assert read.column("customer") == ["ann@example.com", "ann@example.com", "bob@example.com"]
@@ -228,10 +234,10 @@ def test_segment_records(tmp_path: Path) -> None:
         {"type": "track", "event": "Order Completed", "userId": "u1", "anonymousId": "a1", "messageId": "m2",
          "timestamp": "2024-03-01T10:05:00.000Z", "properties": {"order_id": "o1", "total": 31.0, "products": [
              {"product_id": "p1", "price": 9.5, "quantity": 2}, {"product_id": "p2", "price": 12, "quantity": 1}]}},
-        {"type": "identify", "userId": "u1", "anonymousId": "a1", "messageId": "m3", "timestamp": "2024-03-01T10:06:00Z",
-         "traits": {"plan": "gold"}},
-        {"type": "page", "userId": "u1", "anonymousId": "a1", "messageId": "m4", "timestamp": "2024-03-01T12:07:00+02:00",
-         "context": {"campaign": {"name": "spring"}}, "properties": {}},
+        {"type": "identify", "userId": "u1", "anonymousId": "a1", "messageId": "m3",
+         "timestamp": "2024-03-01T10:06:00Z", "traits": {"plan": "gold"}},
+        {"type": "page", "userId": "u1", "anonymousId": "a1", "messageId": "m4",
+         "timestamp": "2024-03-01T12:07:00+02:00", "context": {"campaign": {"name": "spring"}}, "properties": {}},
     ]  # fmt: skip
     read = Read(write(tmp_path, "\n".join(json.dumps(record) for record in records), name="segment.jsonl"))
     assert read.column("customer") == ["a1", "u1", "u1", "u1", "u1"]
@@ -245,14 +251,16 @@ def test_segment_records(tmp_path: Path) -> None:
     assert read.staged.notes
 
 
-GA4 = [
+SESSION = {
+    "key": "ga_session_id",
+    "value": {"string_value": None, "int_value": "77", "float_value": None, "double_value": None},
+}
+GA4: list[dict[str, Any]] = [
     {"event_date": "20240301", "event_timestamp": "1709287200000000", "event_name": "view_item", "user_id": None,
-     "user_pseudo_id": "p.1", "event_params": [{"key": "ga_session_id", "value": {"string_value": None, "int_value": "77",
-     "float_value": None, "double_value": None}}], "device": {"category": "mobile"}, "geo": {"country": "Japan"},
+     "user_pseudo_id": "p.1", "event_params": [SESSION], "device": {"category": "mobile"}, "geo": {"country": "Japan"},
      "items": [{"item_id": "sku1", "item_name": "Tee", "price": 19.0, "quantity": None, "item_category": "Apparel"}]},
     {"event_date": "20240301", "event_timestamp": "1709287260000000", "event_name": "purchase", "user_id": "u9",
-     "user_pseudo_id": "p.1", "event_params": [{"key": "ga_session_id", "value": {"string_value": None, "int_value": "77",
-     "float_value": None, "double_value": None}}], "device": {"category": "mobile"}, "geo": {"country": "Japan"},
+     "user_pseudo_id": "p.1", "event_params": [SESSION], "device": {"category": "mobile"}, "geo": {"country": "Japan"},
      "ecommerce": {"transaction_id": "T1", "purchase_revenue": 57.0},
      "items": [{"item_id": "sku1", "item_name": "Tee", "price": 19.0, "quantity": "2", "item_category": "Apparel"},
                {"item_id": "sku2", "item_name": "Cap", "price": 19.0, "quantity": "1", "item_category": "Apparel"}]},

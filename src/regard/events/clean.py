@@ -36,8 +36,9 @@ _NUMERIC = frozenset(
 )
 _FLOATS = frozenset({"DOUBLE", "FLOAT"})
 _INTEGRAL = r"-?[0-9]+[.]0+"
-_MONEY = r"\s*[-+(]?\s*(?:[£$€¥￥₹]|[A-Z]{2,3}\$?)?\s*[-+]?[0-9][0-9,.\s\x{00A0}']*(?:[£$€¥￥₹元%]|[A-Z]{3})?\s*\)?\s*"
+_MONEY = r"\s*[-+(]?\s*(?:[£$€¥￥₹]|[A-Z]{2,3}\$?)?\s*[-+]?[0-9][0-9,.\s\x{00A0}]*(?:[£$€¥￥₹元]|[A-Z]{3})?\s*\)?\s*"
 _SQL = {pa.string(): "VARCHAR", pa.float64(): "DOUBLE", pa.int64(): "BIGINT"}
+_LATEST = f"CAST(now() AT TIME ZONE 'UTC' AS TIMESTAMP) + to_days({AHEAD_DAYS})"
 _IDS = ("customer", "item", "order", "event_id", "session")
 
 
@@ -107,7 +108,7 @@ def events_sql(rows: Relation, mapping: Mapping, facts: Facts, *, file: int, bin
 
 
 def id_sql(cell: str, kind: str, integral: bool) -> str:
-    """An id as text: no blanks around it, no '.0' where the whole column has one, NULL for every spelling of missing."""
+    """An id as text: no blanks around it, no '.0' where the whole column has it, NULL for any spelling of missing."""
     if kind in _FLOATS:
         whole = f"CAST(TRY_CAST({cell} AS HUGEINT) AS VARCHAR)" if integral else f"CAST({cell} AS VARCHAR)"
         return f"CASE WHEN isfinite({cell}) THEN {whole} END"
@@ -119,19 +120,20 @@ def id_sql(cell: str, kind: str, integral: bool) -> str:
     # Spelt out: DuckDB would make a join of IN or list_contains.
     known = " ".join(f"WHEN '{word}' THEN NULL" for word in MISSING)
     longest = max(map(len, MISSING))
-    text = f"CASE WHEN {edges} THEN {trimmed} WHEN strlen({cell}) > {longest} THEN {cell} ELSE CASE {cell} {known} ELSE {cell} END END"
+    short = f"CASE {cell} {known} ELSE {cell} END"
+    text = f"CASE WHEN {edges} THEN {trimmed} WHEN strlen({cell}) > {longest} THEN {cell} ELSE {short} END"
     return f"regexp_replace({text}, '[.]0+$', '')" if integral else text
 
 
 def number_sql(cell: str, kind: str, comma: bool) -> str:
-    """A number as DOUBLE, NULL where it is missing or cannot be read; money signs and thousands marks are passed over."""
+    """A number as DOUBLE, NULL where it is missing or unreadable; money signs and thousands marks are passed over."""
     if kind in _NUMERIC or kind.startswith("DECIMAL"):
         return f"CAST({cell} AS DOUBLE)"
     plain = f"TRY_CAST({cell} AS DOUBLE)"
     digits = f"regexp_replace({cell}, '[^0-9.,+-]', '', 'g')"
     digits = f"replace(replace({digits}, '.', ''), ',', '.')" if comma else f"replace({digits}, ',', '')"
     sign = f"CASE WHEN starts_with(trim({cell}), '(') THEN -1 ELSE 1 END"
-    money = f"CASE WHEN regexp_full_match({cell}, '{_MONEY.replace(chr(39), chr(39) * 2)}') THEN {sign} * TRY_CAST({digits} AS DOUBLE) END"
+    money = f"CASE WHEN regexp_full_match({cell}, '{_MONEY}') THEN {sign} * TRY_CAST({digits} AS DOUBLE) END"
     return money if comma else f"coalesce({plain}, {money})"
 
 
@@ -201,8 +203,7 @@ def _reason(cells: dict[str, str], numbers: list[str]) -> str:
         cases += [
             "WHEN NOT \"has time\" THEN 'no time'",
             "WHEN time IS NULL THEN 'unreadable time'",
-            f"WHEN time < TIMESTAMP '{EARLIEST}' OR time > CAST(now() AT TIME ZONE 'UTC' AS TIMESTAMP) + to_days({AHEAD_DAYS})"
-            " THEN 'absurd time'",
+            f"WHEN time < TIMESTAMP '{EARLIEST}' OR time > {_LATEST} THEN 'absurd time'",
         ]
     if cells["position"] != "NULL":
         cases.append("WHEN position IS NULL THEN 'no position'")

@@ -32,15 +32,30 @@ _HOURS = (
     "T%H:%M:%S",
     ", %H:%M",
 )
+_CHINESE_HOURS = (
+    "",
+    " %H:%M:%S",
+    " %H:%M",
+    "%H:%M:%S",
+    "%H:%M",
+    " %H时%M分%S秒",
+    " %H时%M分",
+    "%H时%M分%S秒",
+    "%H时%M分",
+)
+_WORDY = (
+    *("%Y%m%d", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%d/%b/%Y", "%a, %d %b %Y"),
+    *("%b %d, %Y", "%B %d, %Y", "%m %d, %Y"),
+)
 _FIXED = (
-    *(f"%Y年%m月%d日{hours}" for hours in ("", " %H:%M:%S", " %H:%M", "%H:%M:%S", "%H:%M", " %H时%M分%S秒", " %H时%M分", "%H时%M分%S秒", "%H时%M分")),
-    *(f"%Y-%m-%d{hours}" for hours in _HOURS[4:8]),
-    *(f"%Y/%m/%d{hours}" for hours in _HOURS[4:8]),
-    *(f"%d.%m.{year}{hours}" for year in ("%y", "%Y") for hours in _HOURS),
-    *(f"%Y.%m.%d{hours}" for hours in _HOURS),
-    *(f"{date}{hours}" for date in ("%Y%m%d", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%m %d, %Y", "%a, %d %b %Y", "%d/%b/%Y") for hours in _HOURS[:6]),
-    "%Y%m%d%H%M%S", "%Y%m%d%H%M", "%d/%b/%Y:%H:%M:%S",
-)  # fmt: skip
+    *(f"%Y年%m月%d日{hours}" for hours in _CHINESE_HOURS),
+    *(f"{date}{hours}" for date in ("%Y-%m-%d", "%Y/%m/%d") for hours in _HOURS[4:8]),
+    *(f"{date}{hours}" for date in ("%d.%m.%y", "%d.%m.%Y", "%Y.%m.%d") for hours in _HOURS),
+    *(f"{date}{hours}" for date in _WORDY for hours in _HOURS[:6]),
+    "%Y%m%d%H%M%S",
+    "%Y%m%d%H%M",
+    "%d/%b/%Y:%H:%M:%S",
+)
 _ZONED = r"(:\d\d(?:[.,]\d+)?)\s*(?:Z|z|UTC|GMT|([+-]\d\d):?(\d\d)?)$"
 _SLASHED = re.compile(r"\s*(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d\d)(?!\d)")
 
@@ -131,7 +146,8 @@ def find_format(
 def time_sql(cell: str, kind: str, form: TimeFormat, binder: Binder) -> str:
     """SQL that turns `cell` of DuckDB type `kind` into TIMESTAMP in UTC, NULL where it cannot be read."""
     if form.kind == "timestamp" and "TIME ZONE" in kind:
-        return f"CASE WHEN isfinite({cell}) THEN make_timestamp(epoch_us({cell})) WHEN {cell} IS NOT NULL THEN {_NEVER} END"
+        finite = f"make_timestamp(epoch_us({cell}))"
+        return f"CASE WHEN isfinite({cell}) THEN {finite} WHEN {cell} IS NOT NULL THEN {_NEVER} END"
     if form.kind in ("timestamp", "date"):
         return _utc(f"CAST({cell} AS TIMESTAMP)", form.zone, binder)
     if form.kind == "epoch":
@@ -147,10 +163,10 @@ def time_sql(cell: str, kind: str, form: TimeFormat, binder: Binder) -> str:
     offset = f"coalesce(TRY_CAST({hours} AS INTEGER), 0) * 60 + coalesce(TRY_CAST({sign} || {minutes} AS INTEGER), 0)"
     local = f"regexp_replace({text}, {zoned}, '\\1')"
     number = f"CASE WHEN regexp_full_match({text}, '[0-9]{{9,19}}([.][0-9]+)?') THEN TRY_CAST({text} AS DOUBLE) END"
-    return (
-        f"coalesce(CASE WHEN regexp_matches({text}, {zoned}) THEN {_written(local, form, binder)} - to_minutes({offset})"
-        f" ELSE {_utc(_written(text, form, binder), form.zone, binder)} END, {_epoch(number, False, 'auto')})"
-    )
+    with_zone = f"{_written(local, form, binder)} - to_minutes({offset})"
+    without = _utc(_written(text, form, binder), form.zone, binder)
+    number = _epoch(number, False, "auto")
+    return f"coalesce(CASE WHEN regexp_matches({text}, {zoned}) THEN {with_zone} ELSE {without} END, {number})"
 
 
 def _part(text: str, pattern: str, group: int) -> str:
@@ -213,17 +229,21 @@ def _order(texts: Iterable[str]) -> Literal["", "dmy", "mdy"]:
 
 
 def _ranked(texts: Sequence[str], order: str) -> tuple[tuple[str, ...], bool, int]:
-    """Formats by how often the sample is written so; whether plain ISO is worth a first try; how many values were read."""
+    """Formats by how often the sample is written so; whether ISO is worth a first try; how many values were read."""
     known = (*(day_month(order) if order else ()), *_FIXED)
     local = [re.sub(_ZONED, r"\1", text) for text in texts]
     binder = Binder()
     counts = ", ".join(f"count(try_strptime(x, {binder([form])}))" for form in known)
-    query = f"SELECT count(TRY_CAST(x AS TIMESTAMP)), count(coalesce(TRY_CAST(x AS TIMESTAMP), try_strptime(x, {binder(list(known))}))), {counts} FROM (SELECT unnest({binder(local)}::VARCHAR[]) AS x)"
+    iso = "TRY_CAST(x AS TIMESTAMP)"
+    query = (
+        f"SELECT count({iso}), count(coalesce({iso}, try_strptime(x, {binder(list(known))}))), {counts}"
+        f" FROM (SELECT unnest({binder(local)}::VARCHAR[]) AS x)"
+    )
     with duckdb.connect() as connection:
-        iso, read, *hits = connection.execute(query, binder.values).fetchall()[0]
+        plain, read, *hits = connection.execute(query, binder.values).fetchall()[0]
     ranked = sorted(zip(hits, known, strict=True), key=lambda pair: -pair[0])
     # A column that is all of one kind is not asked about ISO first: a failed try costs every row.
-    return tuple(form for _, form in ranked), bool(iso) or not hits or max(hits) < len(texts), read
+    return tuple(form for _, form in ranked), bool(plain) or not hits or max(hits) < len(texts), read
 
 
 _INTEGERS = frozenset(

@@ -109,7 +109,7 @@ class Mapping:
     def from_json(cls, raw: dict[str, Any]) -> Mapping:
         """The mapping that `to_json` wrote."""
         tuples = {spec.name for spec in fields(cls) if str(spec.type).startswith("tuple")}
-        values = {key: tuple(value) if key in tuples else value for key, value in raw.items()}
+        values: dict[str, Any] = {key: tuple(value) if key in tuples else value for key, value in raw.items()}
         values["columns"] = {name: tuple(columns) for name, columns in raw["columns"].items()}
         values["time"] = TimeFormat(**{**raw["time"], "formats": tuple(raw["time"]["formats"])})
         return cls(**values)

@@ -1,8 +1,8 @@
 """The slow way through a delimited file: decode, cut into rows, and set aside only the rows that are broken.
 
-DuckDB reads strict CSV fast but lets one open quote swallow its neighbours. Whatever it refuses comes here: a row ends at its line
-end unless its quotes are open, an open quote may run on over a few lines as long as the row then has the right number of columns,
-and if it never does, that first line alone is rejected and reading goes on with the next.
+DuckDB reads strict CSV fast but lets one open quote swallow its neighbours. Whatever it refuses comes here: a row ends
+at its line end unless its quotes are open; an open quote may run on over a few lines as long as the row then has the
+right number of columns; if it never does, that first line alone is rejected and reading goes on with the next.
 """
 
 from __future__ import annotations
@@ -52,23 +52,15 @@ def repair(
             bad.writerow([number, reason, _shown(line)])
             continue
         cells = parse(line)
-        taken = 0
         if cells is None and parse.is_open(line):
             pending.extend(islice(source, MAX_LINES - len(pending)))
-            text = line
-            for taken, following in enumerate(pending, 1):
-                text += "\n" + following
-                cells = parse(text) if parse.quote in following else None
-                if cells is not None:
-                    break
-            else:
-                taken = 0
-        if number == 0 and header:
+            cells, taken = parse.continued(line, pending)
             del pending[:taken]
-        elif cells is None:
+        if number == 0 and header:
+            continue
+        if cells is None:
             bad.writerow([number, "broken quotes or number of columns", _shown(line)])
         else:
-            del pending[:taken]
             good.writerow([number, *cells])
 
 
@@ -101,6 +93,15 @@ class _Parser:
             return False
         escaped = text.count('\\"') if self.escape == "\\" else 0
         return (text.count(self.quote) - escaped) % 2 == 1
+
+    def continued(self, line: str, following: list[str]) -> tuple[list[str] | None, int]:
+        """The cells of a row that goes on over the following lines, and over how many; (None, 0) if it never ends."""
+        text = line
+        for taken, more in enumerate(following, 1):
+            text += "\n" + more
+            if self.quote in more and (cells := self(text)) is not None:
+                return cells, taken
+        return None, 0
 
     def _quoted(self, text: str) -> list[str] | None:
         cells: list[str] = []
@@ -158,7 +159,7 @@ def _lines(path: Path, encoding: str) -> Iterator[str]:
 
 
 def transcode(path: Path, clean: IO[str], broken: IO[str], *, encoding: str) -> None:
-    """Write the lines of `path` as UTF-8, each in its place, and the unfit ones as (line, reason, text) with a blank left behind."""
+    """Write the lines of `path` as UTF-8, each in its place; an unfit one leaves a blank and goes to `broken`."""
     bad = csv.writer(broken, lineterminator="\n")
     for number, line in enumerate(_lines(path, encoding), 1):
         reason = _unfit(line)
@@ -171,9 +172,10 @@ def _unfit(line: str) -> str:
     if len(line) > MAX_LINE:
         return "line too long"
     try:
-        return "" if line.isascii() or line.encode() else ""
-    except UnicodeEncodeError:
+        line.encode()
+    except UnicodeEncodeError:  # the decoder left a mark where the bytes are no text
         return "unreadable characters"
+    return ""
 
 
 def _shown(line: str) -> str:

@@ -45,7 +45,7 @@ def ready(connection: duckdb.DuckDBPyConnection, source: Source) -> Iterator[Rea
     """Look through a text file once, strictly; where it is not clean, read a repaired copy instead.
 
     Args:
-        connection: takes the frame; text is looked through on a cursor, so that a failure there ends no transaction here.
+        connection: takes the frame; text is looked through on a cursor: a failure there ends no transaction here.
         source: as opened.
 
     Raises:
@@ -130,8 +130,9 @@ def _records(ready: Ready, binder: Binder) -> str:
     if look.format == "jsonl":
         # A control character cannot stand in JSON, so as a delimiter it never cuts a record.
         return (
-            f"(SELECT row_number() OVER () AS line, record FROM read_csv({binder(str(ready.path))}, auto_detect = false,"
-            f" header = false, delim = {binder(chr(1))}, quote = '', escape = '', columns = {{'record': 'VARCHAR'}}))"
+            f"(SELECT row_number() OVER () AS line, record FROM read_csv({binder(str(ready.path))},"
+            f" auto_detect = false, header = false, delim = {binder(chr(1))}, quote = '', escape = '',"
+            " columns = {'record': 'VARCHAR'}))"
         )
     if look.format == "json":
         objects = f"read_json_objects({binder(str(ready.path))}, format = 'array')"

@@ -102,7 +102,7 @@ def open_binary(path: Path) -> IO[bytes]:
 
 
 def encoding_of(head: bytes, path: Path) -> str:
-    """The codec of `head`: by its mark, else UTF-8 where it fits, else GB18030 or Windows-1252 by the look of the bytes."""
+    """The codec of `head`: by its mark, else UTF-8 where it fits, else GB18030 or Windows-1252 by the bytes."""
     for mark, codec in (
         (codecs.BOM_UTF8, "utf-8-sig"),
         (codecs.BOM_UTF16_LE, "utf-16"),

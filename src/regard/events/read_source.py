@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -73,13 +72,18 @@ def expand_sources(given: Sequence[Any]) -> list[Source]:
     for one in given:
         text = str(one) if isinstance(one, (str, Path)) else ""
         if text and any(mark in text for mark in "*?[") and not Path(text).exists():
-            matches = sorted(path for path in glob.glob(text, recursive=True) if not Path(path).is_dir())
+            matches = sorted(path for path in _matches(Path(text)) if not path.is_dir())
             if not matches:
                 raise InputError(f"no file matches {text}")
             sources += [open_source(path) for path in matches]
         else:
             sources.append(open_source(one))
     return sources
+
+
+def _matches(pattern: Path) -> Iterable[Path]:
+    base = Path(pattern.anchor)
+    return base.glob(str(pattern.relative_to(base)))
 
 
 def open_source(given: Any) -> Source:
@@ -104,7 +108,7 @@ def open_source(given: Any) -> Source:
 
 @contextmanager
 def scanning(connection: duckdb.DuckDBPyConnection, source: Source) -> Iterator[str]:
-    """A FROM item for the rows of a Parquet file or a frame, `$path` bound by the caller; the frame is let go afterwards."""
+    """A FROM item for the rows of a Parquet file (its `$path` bound by the caller) or of a frame, let go afterwards."""
     if source.frame is None:
         yield "read_parquet($path, file_row_number = true)"
         return

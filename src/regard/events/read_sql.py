@@ -1,4 +1,4 @@
-"""The one place where SQL text is put together: names are quoted, values are bound."""
+"""What a reader's SQL is put together from: quoted names, bound values, relations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def quoted(name: str) -> str:
-    """An identifier in double quotes.
+    """An identifier as SQL text: the one place where names become SQL.
 
     >>> print(quoted('a "b" c'))
     "a ""b"" c"

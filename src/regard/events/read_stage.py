@@ -59,7 +59,7 @@ def stage(
         config: for the shop's own behaviour words.
 
     Raises:
-        InputError: no rows, more than half of them unusable, or a damaged file; nothing of the source stays in the tables.
+        InputError: no rows, more than half of them unusable, or a damaged file; nothing of it stays in the tables.
     """
     _make_tables(connection, table, rejects)
     used = {*mapping.extra, *(column for found in mapping.columns.values() for column in found)}
@@ -70,7 +70,7 @@ def stage(
             binder = Binder()
             rows = relation(here, columns, mapping.explode, binder)
             select = clean.events_sql(rows, mapping, facts, file=file, binder=binder)
-            # Rejected rows take the same single pass: they have no customer, their reason and text stand in two text columns.
+            # Rejected rows take the same single pass: without a customer, their reason and text in two text columns.
             kept = ", ".join(_kept(field.name) for field in FIELDS)
             connection.execute(
                 f"INSERT INTO {quoted(table)} SELECT {kept}, file, line FROM ({select})", binder.of(select)
@@ -130,8 +130,8 @@ def _behaviour(word: str, config: Config) -> str:
 
 def _add_broken(connection: duckdb.DuckDBPyConnection, here: Ready, rejects: str, file: int) -> None:
     connection.execute(
-        f"INSERT INTO {quoted(rejects)} SELECT CAST($file AS INTEGER), line, reason, raw FROM read_csv($path, auto_detect = false,"
-        " header = false, delim = ',', quote = '\"', escape = '\"',"
+        f"INSERT INTO {quoted(rejects)} SELECT CAST($file AS INTEGER), line, reason, raw FROM read_csv($path,"
+        " auto_detect = false, header = false, delim = ',', quote = '\"', escape = '\"',"
         " columns = {'line': 'BIGINT', 'reason': 'VARCHAR', 'raw': 'VARCHAR'})",
         {"file": file, "path": str(here.broken)},
     )
@@ -141,24 +141,25 @@ def _settle(
     connection: duckdb.DuckDBPyConnection, source: Source, facts: clean.Facts, *, table: str, rejects: str, file: int
 ) -> Staged:
     here = {"file": file}
-    connection.execute(
-        f"INSERT INTO {quoted(rejects)} SELECT file, line, text, extra FROM {quoted(table)} WHERE file = $file AND customer IS NULL",
-        here,
-    )
-    connection.execute(f"DELETE FROM {quoted(table)} WHERE file = $file AND customer IS NULL", here)
+    bad = f"FROM {quoted(table)} WHERE file = $file AND customer IS NULL"
+    connection.execute(f"INSERT INTO {quoted(rejects)} SELECT file, line, text, extra {bad}", here)
+    connection.execute(f"DELETE {bad}", here)
     rows = _one(connection, f"SELECT count(*) FROM {quoted(table)} WHERE file = $file", here)
     rejected = _one(connection, f"SELECT count(*) FROM {quoted(rejects)} WHERE file = $file", here)
     if rejected > rows or not rows:
         usual = connection.execute(
-            f"SELECT reason, count(*), arg_min(raw, line) FROM {quoted(rejects)} WHERE file = $file GROUP BY 1 ORDER BY 2 DESC LIMIT 1",
+            f"SELECT reason, arg_min(raw, line) FROM {quoted(rejects)} WHERE file = $file"
+            " GROUP BY 1 ORDER BY count(*) DESC LIMIT 1",
             here,
         ).fetchall()
         for name in (table, rejects):
             connection.execute(f"DELETE FROM {quoted(name)} WHERE file = $file", here)
         if not usual:
             raise InputError(f"{source.name} has no rows")
+        reason, raw = usual[0]
         raise InputError(
-            f"{source.name}: {rejected:,} of {rows + rejected:,} rows cannot be used; most often: {usual[0][0]}, as in {str(usual[0][2])[:80]}",
+            f"{source.name}: {rejected:,} of {rows + rejected:,} rows cannot be used; most often: {reason}, as in"
+            f" {str(raw)[:80]}",
             hint="check the mapping with --dry-run and correct it with --map",
         )
     own = [word for word, behaviour in facts.behaviours.items() if behaviour not in ("", *BEHAVIOURS)]

@@ -74,7 +74,8 @@ def read_table(
         if not distinct:
             raise InputError(f"{source.name} has no row with {'an item' if key == 'item' else 'a customer'}")
         connection.execute(
-            f"CREATE OR REPLACE TABLE {quoted(table)} AS SELECT * EXCLUDE (line) FROM ({everything}) WHERE {quoted(key)} IS NOT NULL"
+            f"CREATE OR REPLACE TABLE {quoted(table)} AS SELECT * EXCLUDE (line) FROM ({everything})"
+            f" WHERE {quoted(key)} IS NOT NULL"
             f" QUALIFY row_number() OVER (PARTITION BY {quoted(key)} ORDER BY line DESC) = 1 ORDER BY line",
             values,
         )

@@ -34,8 +34,8 @@ def recognise(source: Source, *, overrides: Names[str, str], config: Config) -> 
 
     Args:
         source: the file or table.
-        overrides: field -> column from `--map`; also `behaviour=purchase` where no column is called so, `position=#row`,
-            `time_format=dmy`, `#2` for the second column of a file without a header, and '' for a field to leave out.
+        overrides: field -> column from `--map`; also `behaviour=purchase` where no column is called so,
+            `position=#row`, `time_format=dmy`, `#2` for the second column, and '' for a field to leave out.
         config: the workspace's time zone, its own behaviour words and the columns it was told before.
 
     Raises:
@@ -70,7 +70,7 @@ class _Draft:
     def by_hand(self) -> None:
         """What the user said, now or at an earlier ingest."""
         for field, column in self.overrides.items():
-            if field not in FIELD_NAMES and field not in _SETTINGS or field == "extra":
+            if field not in (*FIELD_NAMES[:-1], *_SETTINGS):
                 near = difflib.get_close_matches(field, FIELD_NAMES, n=1)
                 raise UsageError(
                     f"--map {field}=…: there is no field '{field}'", hint=f"did you mean {near[0]}?" if near else ""
@@ -263,8 +263,9 @@ class _Draft:
         if "behaviour" in self.columns:
             words = {value for value in self.source.values(self.columns["behaviour"][0]) if value}
             if len(words) > MAX_BEHAVIOURS:
+                column = self.columns["behaviour"][0]
                 raise InputError(
-                    f"{self.source.name}: column '{self.columns['behaviour'][0]}' has over {MAX_BEHAVIOURS} different words",
+                    f"{self.source.name}: column '{column}' has over {MAX_BEHAVIOURS} different words",
                     hint="--map behaviour=COLUMN, or what every row is: --map behaviour=purchase",
                 )
             return
