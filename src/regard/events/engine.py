@@ -95,7 +95,7 @@ class Engine:
     def table(self, sql: str, values: Sequence[Any] = ()) -> pa.Table:
         """An answer as an Arrow table."""
         with disk_errors():
-            return self.connection.execute(sql, list(values)).to_arrow_table()
+            return self.connection.sql(sql, params=list(values)).to_arrow_table()
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """A large answer as a stream of Arrow batches."""
@@ -148,7 +148,7 @@ class Engine:
         """
         held = self.scan("events", parts)
         select = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in columns.items())
-        order = "" if len(parts) == 1 else f" ORDER BY {sort_key(held)}"
+        order = f" ORDER BY {sort_key(held)}" if len(parts) > 1 else ""
         yield from self.batches(f"SELECT {select} FROM events{order}")
 
     def write_part(

@@ -147,9 +147,9 @@ def run(engine: Engine, catalog: Catalog, config: Config, request: Request, prog
     number = catalog.next_ingest()
     version = catalog.version()
     live = catalog.parts(version, "events")
-    files, clock = _stage(engine, catalog, config, request, progress)
+    files, clock, fields = _stage(engine, catalog, config, request, progress)
     tables = _stage_tables(engine, request)
-    columns = _held(engine)
+    columns = _held(engine, fields)
     progress.start("checking rows")
     passed = gate.check(engine, columns=columns, clock=clock, live=live, now=now)
     progress.finish()
@@ -211,7 +211,7 @@ def undo(engine: Engine, catalog: Catalog, number: int) -> None:
 
 def _stage(
     engine: Engine, catalog: Catalog, config: Config, request: Request, progress: Progress
-) -> tuple[tuple[FileReport, ...], Clock]:
+) -> tuple[tuple[FileReport, ...], Clock, set[str]]:
     sources: list[Source] = expand_sources(list(request.sources))
     if not sources and request.items is None and request.customers is None:
         raise InputError("nothing to ingest", hint="name at least one file")
@@ -234,7 +234,8 @@ def _stage(
             )
         )  # fmt: skip
     _unite(engine, [source.name for source in sources])
-    return tuple(reports), clock
+    mapped = {name for mapping in mappings for name in mapping.columns}
+    return tuple(reports), clock, mapped | {"customer", "behaviour", "position", "value", "extra"}
 
 
 def _one_clock(store: str, mappings: Sequence[Columns]) -> Clock:
@@ -274,9 +275,11 @@ def _stage_tables(engine: Engine, request: Request) -> dict[str, int]:
     return rows
 
 
-def _held(engine: Engine) -> list[str]:
-    counts = engine.one(f"SELECT {', '.join(f'count({quoted(name)})' for name in FIELD_NAMES)} FROM staged")
-    return [name for name, count in zip(FIELD_NAMES, counts, strict=True) if count]
+def _held(engine: Engine, fields: set[str]) -> list[str]:
+    """Of the fields that can hold a value those that do; a column of nothing is neither compared nor written."""
+    asked = [name for name in FIELD_NAMES if name in fields]
+    counts = engine.one(f"SELECT {', '.join(f'count({quoted(name)})' for name in asked)} FROM staged")
+    return [name for name, count in zip(asked, counts, strict=True) if count]
 
 
 def _reasons(engine: Engine) -> dict[str, int]:
@@ -293,16 +296,19 @@ def _write(
 ) -> list[Part]:
     parts: list[Part] = []
     written = [*columns, *PROVENANCE]
+    # A key that is the same in all rows would only make the sort slower.
+    many = engine.one("SELECT count(*) FROM files")[0] > 1
+    key = sort_key(name for name in written if name != "ingest" and (many or name != "file"))
     fields = f"{listed(columns)}, {number}::INTEGER AS ingest, file, line"
 
     def write(kind: Kind, select: str, names: Sequence[str], sort: str = "") -> None:
         parts.append(engine.write_part(select, _name(kind, number), kind=kind, ingest=number, columns=names, sort=sort))
 
     if columns:
-        write("events", f"SELECT {fields} FROM {gate.accepted(engine)}", written, sort_key(written))
+        write("events", f"SELECT {fields} FROM {gate.accepted(engine)}", written, key)
         if passed.counted_once or passed.covered:
             chosen = "staged SEMI JOIN (SELECT file, row FROM drops WHERE covered) USING (file, row)"
-            write("covered", f"SELECT {fields} FROM {chosen}", written, sort_key(written))
+            write("covered", f"SELECT {fields} FROM {chosen}", written, key)
     raw = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in columns)
     refused = (
         "SELECT name AS file, line, reason, raw FROM rejects JOIN files USING (file) UNION ALL"

@@ -25,6 +25,8 @@ _CHINESE = (
 )  # fmt: skip
 _WEAK = {"post", "dot", "tip", "manual", "sample", "delivery", "discount", "deposit"}
 """Words that real products carry as well: they convict only as the whole name, or the code."""
+_HINT = re.compile("|".join((*(re.escape(phrase) for phrase in _PHRASES), *_CHINESE)))
+_DIGIT = re.compile(r"\d")
 _NEUTRAL = re.compile(r"[^a-z ]+|\b(?:the|and|of|by|uk|gbp|usd|eur|fee|fees|charges?)\b")
 
 SPREAD = 20.0
@@ -61,8 +63,10 @@ def words_in(text: str) -> tuple[bool, bool]:
     ((True, True), (True, True), (False, True), (False, True))
     """
     lowered = " ".join(text.lower().replace("_", " ").split())
+    if not _HINT.search(lowered):
+        return False, False
     plain = " ".join(_NEUTRAL.sub(" ", lowered).split())
-    whole = bool(plain) and (plain in _PHRASES or lowered in _PHRASES) or lowered in _CHINESE
+    whole = plain in _PHRASES or lowered in _PHRASES or lowered in _CHINESE
     padded = f" {plain} "
     part = any(f" {phrase} " in padded for phrase in _PHRASES if phrase not in _WEAK) or any(
         word in lowered for word in _CHINESE
@@ -82,12 +86,12 @@ def services(engine: Engine) -> list[Service]:
         FROM (SELECT item, item_name, count(*) AS n, count(item_name) AS named FROM events WHERE item IS NOT NULL GROUP BY item, item_name)
         GROUP BY item ORDER BY item
     """)
-    digits = sum(any(sign.isdigit() for sign in item) for item, _, _ in listing)
+    digits = sum(_DIGIT.search(item) is not None for item, _, _ in listing)
     coded = len(listing) >= 20 and digits >= 0.95 * len(listing)
     suspects: dict[str, tuple[str, int, bool, bool, bool]] = {}
     for item, name, rows in listing:
         wholly, partly = (a or b for a, b in zip(words_in(name), words_in(item), strict=True))
-        odd = coded and not any(sign.isdigit() for sign in item)
+        odd = coded and _DIGIT.search(item) is None
         if partly or odd:
             suspects[item] = (name, rows, wholly or any(word in name for word in _CHINESE), partly, odd)
     spread, share = _prices_and_shares(engine, list(suspects))

@@ -23,7 +23,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from regard.events.engine import disk_errors
+from regard.errors import WorkspaceError
+from regard.events.catalog import Part
+from regard.events.engine import Engine, disk_errors
 from regard.events.schema import BASKET_BEHAVIOURS, Clock
 from regard.events.store import Store, utc
 from regard.sequences.log import DAY, Log, baskets_of
@@ -38,8 +40,6 @@ _COLUMNS: dict[str, Any] = {
 }  # fmt: skip
 _HEADER = 128
 """Bytes of a .npy header of one dimension."""
-_STEP = 1 << 20
-"""Rows recoded at a time."""
 _QUARTER = 900
 """Seconds: all changes of civil time happen on a quarter of an hour."""
 
@@ -72,34 +72,34 @@ def read_log(store: Store, *, behaviours: Sequence[str] | None = None, until: in
 
 def _cached(store: Store) -> Log:
     key = json.dumps([FORMAT, store.clock, store.config.time_zone])
-    with store.reading() as (engine, version):
-        folder = store.folder / "cache" / f"log-{version:06d}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+    with store.reading() as (engine, version), disk_errors():
+        cache = store.folder / "cache"
+        folder = cache / f"log-{version:06d}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
         if (log := _load(folder)) is not None:
             return log
-        with disk_errors():
-            temporary = Path(tempfile.mkdtemp(prefix="spill-", dir=store.folder / "cache"))
-            try:
-                parts = store.catalog.parts(version, "events")
-                held = {column for part in parts for column in part.columns}
-                packer = _Packer(
-                    temporary, store.clock, store.config.time_zone, [name for name in CONTEXT if name in held]
-                )
-                for batch in _whole_customers(
-                    engine.sequences(parts, _select(held, store.clock)) if parts else iter(())
-                ):
-                    packer.add(batch)
-                packer.finish()
-                for old in (store.folder / "cache").glob("log-*"):
-                    shutil.rmtree(old, ignore_errors=True)
-                # Another reader may have packed the same version meanwhile; its folder is as good.
-                with contextlib.suppress(OSError):
-                    temporary.rename(folder)
-                log = _load(folder)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
+        temporary = Path(tempfile.mkdtemp(prefix="spill-", dir=cache))
+        try:
+            _pack(engine, store.catalog.parts(version, "events"), temporary, store.clock, store.config.time_zone)
+            for old in cache.glob("log-*"):
+                shutil.rmtree(old, ignore_errors=True)
+            # Another reader may have packed the same version meanwhile; its folder is as good.
+            with contextlib.suppress(OSError):
+                temporary.rename(folder)
+            log = _load(folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
     if log is None:
-        raise FileNotFoundError(folder)
+        raise WorkspaceError(f"{folder} was deleted while it was read", hint="run the same command again")
     return log
+
+
+def _pack(engine: Engine, parts: Sequence[Part], folder: Path, clock: Clock, zone: str) -> None:
+    held = set(engine.scan("events", parts))
+    items = engine.table("SELECT DISTINCT item FROM events WHERE item IS NOT NULL ORDER BY item")["item"]
+    packer = _Packer(folder, items.combine_chunks(), clock, zone, [name for name in CONTEXT if name in held])
+    for batch in _whole_customers(engine.sequences(parts, _select(held, clock))):
+        packer.add(batch)
+    packer.finish()
 
 
 def _select(held: set[str], clock: Clock) -> dict[str, str]:
@@ -151,6 +151,14 @@ def _changes(names: pa.Array) -> NDArray[np.bool_]:
     return changed
 
 
+def _places(column: pa.Array, ids: pa.Array) -> NDArray[np.int32]:
+    """int32 codes of text over a vocabulary, -1 for missing; every distinct text is looked up once."""
+    encoded = column.dictionary_encode()
+    table = np.append(pc.index_in(encoded.dictionary, ids).to_numpy(zero_copy_only=False), -1).astype(np.int32)
+    places: NDArray[np.int32] = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return table[places]
+
+
 class _Coder:
     """Text -> codes in the order of first sight, over many batches."""
 
@@ -197,14 +205,15 @@ class _Packer:
 
     Args:
         folder: where the files go.
+        items: ids of the V items, in the order of their codes.
         clock: what times mean.
         zone: IANA zone of calendar days.
         context: names of the context columns.
     """
 
-    def __init__(self, folder: Path, clock: Clock, zone: str, context: Sequence[str]) -> None:
-        self.folder, self.clock, self.zone = folder, clock, zone
-        self.items, self.behaviours = _Coder(), _Coder()
+    def __init__(self, folder: Path, items: pa.Array, clock: Clock, zone: str, context: Sequence[str]) -> None:
+        self.folder, self.items, self.clock, self.zone = folder, items, clock, zone
+        self.behaviours = _Coder()
         self.context = {name: _Coder() for name in context}
         self.columns = {name: _Column(folder / f"{name}.npy", dtype) for name, dtype in _COLUMNS.items()}
         self.columns |= {name: _Column(folder / f"{name}.npy", np.int16) for name in context}
@@ -240,22 +249,13 @@ class _Packer:
         self.lengths.append(lengths)
 
     def finish(self) -> None:
-        """Write vocabularies and headers; items get their codes in the order of their ids."""
+        """Write vocabularies and headers."""
         for column in self.columns.values():
             column.finish()
-        names = self.items.names
-        order = sorted(range(len(names)), key=names.__getitem__)
-        table = np.full(len(names) + 1, -1, dtype=np.int32)
-        table[order] = np.arange(len(names), dtype=np.int32)
-        if self.columns["item"].length:
-            item = np.load(self.folder / "item.npy", mmap_mode="r+")
-            for start in range(0, len(item), _STEP):
-                item[start : start + _STEP] = table[item[start : start + _STEP]]
-            item.flush()
         lengths = np.concatenate([np.zeros(1, np.int64), *self.lengths])
         np.save(self.folder / "offsets.npy", np.cumsum(lengths))
         customers = pa.concat_arrays(self.customers) if self.customers else pa.array([], pa.string())
-        for name, ids in (("customers", customers), ("items", pa.array([names[code] for code in order], pa.string()))):
+        for name, ids in (("customers", customers), ("items", self.items)):
             with pa.OSFile(str(self.folder / f"{name}.arrow"), "wb") as sink:
                 table_of = pa.table({"id": ids})
                 with pa.ipc.new_file(sink, table_of.schema) as writer:
@@ -269,7 +269,8 @@ class _Packer:
     def _columns(self, batch: pa.RecordBatch) -> dict[str, NDArray[Any]]:
         there, rows = batch.schema.names, batch.num_rows
         columns: dict[str, NDArray[Any]] = {
-            "item": self.items.encode(batch.column("item")), "behaviour": self.behaviours.encode(batch.column("behaviour"))
+            "item": _places(batch.column("item"), self.items),
+            "behaviour": self.behaviours.encode(batch.column("behaviour"))
         }  # fmt: skip
         columns |= {name: coder.encode(batch.column(name)) for name, coder in self.context.items()}
         columns["time"] = batch.column("time").to_numpy() if "time" in there else np.zeros(rows, np.int64)
