@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from regard.errors import UsageError
-from regard.insight import Ask, Shop, effects, explain, recommend
+from regard.insight import Ask, Deletion, Shop, effects, explain, recommend
 
 
 def test_effects_are_what_each_event_pulls(shop: Shop) -> None:
@@ -82,3 +82,31 @@ def test_what_cannot_be_explained_is_refused(shop: Shop) -> None:
         explain(shop, "nobody", "cup")
     with pytest.raises(UsageError, match="never seen item 'vase'"):
         explain(shop, "ann", "vase")
+
+
+def test_events_are_named_in_the_order_people_are_told(shop: Shop) -> None:
+    bob = shop.log.take(np.array([1, 0]))
+    tea, bulb = shop.log.items.codes(["tea", "bulb"])
+    named = Deletion(ranker=shop.ranker).explain(bob, shop.asof(bob), np.array([tea, bulb]))
+    assert [row.tolist() for row in named] == [[2, 1, 0], [1, 0, 2]]
+
+
+def test_deletion_closes_the_gap_where_there_is_only_order(shop: Shop, log_of, pairs, monkeypatch) -> None:
+    log = log_of(
+        [("a", "purchase", "tea", 0), ("a", "purchase", "cup", 1), ("a", "purchase", "lamp", 2)], clock="order"
+    )
+    times = []
+    plain = pairs.score
+
+    def watched(queries, asof):
+        times.append(
+            (
+                [queries.time[s:e].tolist() for s, e in zip(queries.offsets, queries.offsets[1:], strict=False)],
+                asof.tolist(),
+            )
+        )
+        return plain(queries, asof)
+
+    monkeypatch.setattr(pairs, "score", watched)
+    effects(shop.ranker, log, 2, np.array([0]), grouped=False)
+    assert times[1] == ([[0, 1]] * 3, [1] * 3)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from regard.insight.answer import Answer, Reason, Recommended
 from regard.insight.batch import recommend_all
 from regard.insight.candidates import candidates
-from regard.insight.explain import Explanation, effects, explain
+from regard.insight.explain import Deletion, Explanation, effects, explain
 from regard.insight.history import Ask, Given, given
 from regard.insight.intent import intent
 from regard.insight.ranker import Model, Ranker
@@ -19,6 +19,6 @@ from regard.insight.similar import similar
 from regard.insight.trends import new, trending
 
 __all__ = [
-    "Answer", "Ask", "Explanation", "Given", "Model", "Ranker", "Reason", "Recommended", "Shop",
+    "Answer", "Ask", "Deletion", "Explanation", "Given", "Model", "Ranker", "Reason", "Recommended", "Shop",
     "candidates", "effects", "explain", "given", "intent", "new", "recommend", "recommend_all", "similar", "trending",
 ]  # fmt: skip

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.errors import UsageError
+from regard.evaluation.edit import asof_of, without
 from regard.insight import words
 from regard.insight.answer import Reason, plain
 from regard.insight.candidates import own_items
@@ -82,10 +83,36 @@ def _scored(ranker: Ranker, query: Log, asof: int, items: NDArray[np.int64], gro
         part = groups.take(np.arange(start, min(start + size, len(groups))))
         keep = np.ones((len(part), query.events), dtype=bool)
         keep[np.repeat(np.arange(len(part)), part.lengths), part.values] = False
-        variants = query.take(np.zeros(len(part), dtype=np.int64)).where(keep.ravel())
-        asofs = np.full(len(part), asof, dtype=np.int64)
+        variants = without(query.take(np.zeros(len(part), dtype=np.int64)), ~keep.ravel())
+        asofs = asof_of(variants, np.full(len(part), asof, dtype=np.int64))
         drop[start : start + len(part)] = base - ranker.score(variants, asofs)[:, items]
     return drop
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Deletion:
+    """An `evaluation.faithfulness.Explainer`: names events in the order in which people are told of them.
+
+    Args:
+        ranker: who scores. grouped: as in `effects`; a group's events stand together, the newest first.
+    """
+
+    ranker: Ranker
+    grouped: bool = True
+
+    def explain(self, queries: Log, asof: NDArray[np.int64], item: NDArray[np.int64]) -> Ragged:
+        """Q rows of places in each history (0 = oldest event), the most important first.
+
+        Args:
+            queries: histories of Q customers. asof: int64 [Q] seconds. item: int64 [Q] code of the item to explain.
+        """
+        named = []
+        for row in range(len(queries)):
+            found = effects(
+                self.ranker, queries.take(np.array([row])), int(asof[row]), item[row : row + 1], grouped=self.grouped
+            )
+            named.append(found.groups.take(np.argsort(-found.effect[:, 0], kind="stable")).values)
+        return Ragged.of(named)
 
 
 def why(
