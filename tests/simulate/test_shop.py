@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,14 @@ def test_proportions_are_those_of_a_shop(drawn: dict[str, pa.Table]) -> None:
     assert searches["item"].null_count == searches.num_rows and searches["query"].null_count == 0
     stars = people.filter(pc.equal(people["behaviour"], "review"))["rating"].to_pylist()
     assert set(stars) <= {1.0, 2.0, 3.0, 4.0, 5.0} and np.mean(stars) > 3
+
+
+def test_what_goes_into_the_cart_was_just_viewed_and_what_was_clicked_is(drawn: dict[str, pa.Table]) -> None:
+    rows = _rows(_people(drawn), "session", "behaviour", "item")
+    pairs = [(before[1:], after[1:]) for before, after in pairwise(rows) if before[0] == after[0]]
+    assert all(before == ("view_item", item) for before, (name, item) in pairs if name in ("add_to_cart", "favourite"))
+    assert all(after == ("view_item", item) for (name, item), after in pairs if name == "select_item")
+    assert sum(name == "add_to_cart" for _, (name, _) in pairs) > 500
 
 
 def test_lines_of_an_order_share_the_moment_and_name_each_item_once(drawn: dict[str, pa.Table]) -> None:

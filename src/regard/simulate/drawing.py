@@ -70,7 +70,8 @@ def draw(folk: People, catalogue: Catalogue, settings: Settings, chance: Chance)
     moment = np.cumsum(np.append(True, (np.diff(visit) != 0) | (np.diff(key) != 0))[: len(visit)]) - 1
     time = _times(folk, when, nth, visit, moment, chance)
     address = folk.index[owner], nth[visit], key
-    department, item = _looks(folk, catalogue, settings, chance, owner, address, time)
+    look = folk.index[owner], nth[visit], key // 8  # the rows of one look share the address, and so the item
+    department, item = _looks(folk, catalogue, settings, chance, owner, look, time)
     item[(behaviour == SEARCH) | (behaviour == PURCHASE)] = -1
     acts = Acts(
         owner=owner, visit=visit, nth=nth[visit], behaviour=behaviour, item=item,
