@@ -186,7 +186,7 @@ def test_wrong_maps(words: str) -> None:
 def test_failures_are_one_line_that_says_what_to_do(shop_folder: Path, tmp_path: Path) -> None:
     assert refused(1, "history", tmp_path / "none")[1] == f"regard init {tmp_path / 'none'}"
     assert "already" in refused(1, "init", shop_folder)[0]
-    assert "no such" in refused(1, "ingest", shop_folder, tmp_path / "none.csv")[0].lower()
+    assert "does not exist" in refused(1, "ingest", shop_folder, tmp_path / "none.csv")[0]
     assert refused(2, "ingest", shop_folder)[0] == "nothing to ingest"
     assert refused(2, "recommend", shop_folder, "x", "--exclude", "all") == ("exclude is 'all'", "none, target or seen")
     assert "no_such_column" in refused(2, "recommend", shop_folder, "x", "--filter", "no_such_column = 1")[0]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from regard.errors import UsageError
 from regard.insight.answer import plain
@@ -102,7 +102,7 @@ def trending(shop: Shop, *, n: int = 10, days: int = 7, allowed: NDArray[np.bool
         raise UsageError(f"no history before the last {days} days", hint="ask for fewer --days")
     late, early = shop.customers_of(recent), shop.customers_of(before)
     shopwide = late.sum() / max(early.sum(), 1)
-    share = np.where(late > 0, stats.beta.ppf(1 - SURE, late, early + 1), 0.0)
+    share = np.where(late > 0, special.betaincinv(np.maximum(late, 1), early + 1, 1 - SURE), 0.0)
     at_least = share / np.maximum(1 - share, 1e-9) / max(shopwide, 1e-9)
     allowed = log.merchandise if allowed is None else allowed
     best = top(np.where(allowed & (at_least > 1), at_least, -np.inf), n)
