@@ -25,6 +25,9 @@ COUNTED_ONCE, REPEAT, FUTURE = "counted once", "exact repeat", "time in the futu
 LEAD = "1 day"
 """How far ahead of this machine's clock a time may be before it is absurd: a day covers every time zone mistake."""
 
+OF_ORDER = "(behaviour = 'purchase' AND \"order\" IS NOT NULL)"
+"""SQL of what may repeat within a file: a line of an order can be there twice and be meant."""
+
 _SAMPLE = 50_000
 """Rows from which the bulk of the times is read."""
 
@@ -110,17 +113,17 @@ def _identity(engine: Engine, columns: Sequence[str], live: Sequence[Part]) -> t
     if engine.one("SELECT count(*) FROM suspects")[0] == 0:
         return 0, 0, 0, 0
     # Source -1 is the store; its rows are already one of a kind per occurrence, so they may be counted through as one file.
-    fields = listed(ident)
+    fields, of_order = listed(ident), OF_ORDER
     engine.rows(f"""
         CREATE OR REPLACE TABLE twins AS
         WITH rows AS (
-            SELECT {fields}, {mark} AS mark, file AS source, file, row, line FROM {staged}
-            UNION ALL SELECT {fields}, {mark} AS mark, -1, -1, -1, line FROM live
+            SELECT {fields}, {mark} AS mark, {of_order} AS of_order, file AS source, file, row, line FROM {staged}
+            UNION ALL SELECT {fields}, {mark}, {of_order}, -1, -1, -1, line FROM live
         ), numbered AS (
             SELECT *, row_number() OVER (PARTITION BY mark, {fields}, source ORDER BY line, row) AS nth
             FROM rows SEMI JOIN suspects USING (mark)
         )
-        SELECT file, row, nth, behaviour = 'purchase' AND "order" IS NOT NULL AS of_order,
+        SELECT file, row, nth, of_order,
                row_number() OVER kin AS seen, min(source) OVER kin AS first
         FROM numbered WINDOW kin AS (PARTITION BY mark, {fields}, nth ORDER BY source)
     """)

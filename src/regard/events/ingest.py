@@ -357,7 +357,7 @@ def _promote(engine: Engine, live: Sequence[Part], covered: Sequence[Part]) -> t
             SELECT *, row_number() OVER (PARTITION BY mark, {ident}, ingest, file ORDER BY line) AS nth
             FROM rows SEMI JOIN (SELECT hash({ident}) AS mark FROM covered) USING (mark)
         )
-        SELECT * EXCLUDE (mark), (nth = 1 OR (behaviour = 'purchase' AND "order" IS NOT NULL))
+        SELECT * EXCLUDE (mark), (nth = 1 OR {gate.OF_ORDER})
             AND row_number() OVER (PARTITION BY mark, {ident}, nth ORDER BY there DESC, ingest, file) = 1 AS free
         FROM numbered QUALIFY NOT there
     """)

@@ -1,0 +1,273 @@
+"""The store as a whole: one ingest after the other, history, undo, what counts once, who may write."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from regard.config import Config
+from regard.errors import ConfigError, InputError, RegardError, UsageError, WorkspaceError
+from regard.events.store import Store
+from regard.sequences.pack import read_log
+
+Row = tuple[str, str, str, int, str | None]
+
+
+def frame(rows: list[Row], **more: list[object]) -> pa.Table:
+    """Rows (customer, behaviour, item, minute, order) as a table that needs no guessing."""
+    names = ("customer", "behaviour", "item", "minute", "order")
+    columns = dict(zip(names, (list(column) for column in zip(*rows, strict=True)), strict=True))
+    minutes = columns.pop("minute")
+    columns["time"] = pa.array([1_700_000_000_000_000 + 60_000_000 * int(str(m)) for m in minutes], pa.timestamp("us", "UTC"))
+    columns["order"] = pa.array(columns["order"], pa.string())
+    return pa.table({**columns, **more})
+
+
+def stored(store: Store) -> Counter[tuple[str, ...]]:
+    """Every event of the store as a tuple."""
+    with store.reading() as (engine, version):
+        engine.scan("events", store.catalog.parts(version, "events"))
+        return Counter(engine.rows('SELECT customer, behaviour, item, epoch(time)::BIGINT, "order" FROM events'))
+
+
+def test_a_fresh_store_is_empty(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop", Config(time_zone="Asia/Shanghai"))
+    assert (store.version, store.history(), store.bots(), store.clock) == (0, [], [], "clock")
+    log = read_log(store)
+    assert (len(log), log.events, len(log.items), log.time_zone) == (0, 0, 0, "Asia/Shanghai")
+    assert store.items().num_rows == store.customers().num_rows == 0
+    assert store.doctor().findings == ()
+    with pytest.raises(WorkspaceError, match="workspace already"):
+        Store.create(tmp_path / "shop")
+    with pytest.raises(ConfigError):
+        Store.open(tmp_path / "elsewhere")
+
+
+def test_every_row_is_accounted_for(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    rows: list[Row] = [
+        ("ann", "purchase", "pen", 1, "o1"),
+        ("ann", "purchase", "pen", 1, "o1"),  # a second line of the same order: kept
+        ("ann", "view_item", "pen", 0, None),
+        ("ann", "view_item", "pen", 0, None),  # the same view again: dropped
+        ("bob", "purchase", "cup", 2, "o2"),
+        ("bob", "refund", "cup", 9, "o2"),
+        (None, "purchase", "cup", 3, "o3"),  # type: ignore[list-item]
+    ]
+    report = store.ingest(frame(rows))
+    assert report.number == 1
+    assert report.rows == 7
+    assert report.accepted == 5
+    assert report.rejected == {"no customer": 1, "exact repeat": 1}
+    assert report.rows == report.accepted + sum(report.rejected.values()) + report.counted_once + report.already_there
+    assert report.repeats_kept == 1
+    assert (report.refunds, report.refunds_matched) == (1, 1)
+    assert report.behaviours == {"purchase": 3, "refund": 1, "view_item": 1}
+    assert (report.first, report.clock) == ("2023-11-14T22:13:20Z", "clock")
+    assert json.loads(json.dumps(report.to_json()))["accepted"] == 5
+    assert store.history()[0].report["accepted"] == 5
+    names = {finding.name: finding for finding in store.doctor().findings}
+    assert names["no customer"].count == names["exact repeat"].count == 1
+    assert "pen" in names["exact repeat"].examples[0]
+    assert names["no customer"].share == pytest.approx(1 / 7)
+
+
+def test_the_same_file_twice_changes_nothing(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    rows: list[Row] = [("ann", "purchase", "pen", 1, "o1")] * 3 + [("ann", "view_item", "pen", 1, None)] * 2
+    store.ingest(frame(rows))
+    before, version = stored(store), store.version
+    files = sorted(tmp_path.rglob("*.parquet"))
+    report = store.ingest(frame(rows))
+    assert (report.number, report.accepted, report.already_there) == (None, 0, 4)
+    assert "nothing new" in report.words
+    assert (stored(store), store.version) == (before, version)
+    assert sorted(tmp_path.rglob("*.parquet")) == files
+    assert [entry.number for entry in store.history()] == [1]
+
+
+def test_missing_is_missing_and_other_ids_are_other_events(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    one, two = [("ann", "purchase", "pen", 1, None)], [("ann", "purchase", "pen", 1, "")]
+    assert store.ingest([frame(one), frame(two)]).counted_once == 1  # type: ignore[arg-type]
+    third = store.ingest(frame(one * 2, event_id=["a", "b"]))  # type: ignore[arg-type]
+    assert third.accepted == 2
+
+
+def test_dry_run_writes_nothing(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    shown = []
+    report = store.ingest(frame([("ann", "purchase", "pen", 1, "o1")]), dry_run=True, show=shown.append)
+    assert (report.number, report.accepted, store.version, len(shown)) == (None, 1, 0, 1)
+    assert list(tmp_path.rglob("*.parquet")) == []
+
+
+def test_a_file_that_cannot_be_read_leaves_the_store_alone(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    good.write_text("customer,behaviour,item,time\nann,purchase,pen,2024-01-01 10:00:00\n")
+    bad.write_bytes(b"\x00\x01\x02\x03" * 100)
+    with pytest.raises(InputError):
+        store.ingest([good, bad])
+    assert (store.version, stored(store)) == (0, Counter())
+    with pytest.raises(InputError, match="nothing to ingest"):
+        store.ingest([])
+
+
+def test_times_that_are_lacking_are_asked_for(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    store.ingest(frame([("ann", "purchase", "pen", 1, "o1")]))
+    with pytest.raises(InputError, match="--map time="):
+        store.ingest(pa.table({"customer": ["ann"], "item": ["pen"], "behaviour": ["purchase"]}))
+    assert Store.open(store.folder).config.clock == "clock"
+
+
+def test_a_time_ahead_of_now_is_refused_and_one_far_away_reported(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    rows: list[Row] = [("ann", "view_item", f"i{n}", n, None) for n in range(200)]
+    rows += [("ann", "view_item", "x", 60 * 24 * 365 * 12, None), ("ann", "view_item", "y", -60 * 24 * 365 * 10, None)]
+    report = store.ingest(frame(rows))
+    assert (report.accepted, report.future, report.far) == (201, 1, 2)
+    assert report.rejected == {"time in the future": 1}
+
+
+def test_undo_takes_back_any_ingest_and_nothing_else(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    a: list[Row] = [("ann", "purchase", "pen", 1, "o1"), ("ann", "view_item", "cup", 2, None)]
+    b: list[Row] = [("ann", "purchase", "pen", 1, "o1"), ("bob", "purchase", "cup", 3, "o2")]
+    store.ingest(frame(a))
+    assert store.ingest(frame(b)).already_there == 1
+    store.undo(1)
+    assert sum(stored(store).values()) == 2
+    assert {row[0] for row in stored(store)} == {"ann", "bob"}
+    assert [entry.undone for entry in store.history()] == [True, False]
+    for number in (1, 7):
+        with pytest.raises(UsageError, match=f"no ingest {number}"):
+            store.undo(number)
+    store.undo(2)
+    assert stored(store) == Counter()
+    assert store.config.clock == ""
+    assert store.ingest(frame(a)).number == 3
+    assert [path.name[:13] for path in (store.folder / "events").iterdir()] == ["events-000003"]
+
+
+_ROWS = st.tuples(
+    st.sampled_from(["ann", "bob"]), st.sampled_from(["purchase", "view_item"]), st.just("pen"), st.integers(0, 1),
+    st.sampled_from([None, "o1"]),
+)  # fmt: skip
+_FILES = st.lists(_ROWS, min_size=1, max_size=8)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(ingests=st.lists(st.lists(_FILES, min_size=1, max_size=2), min_size=1, max_size=3), undone=st.sets(st.integers(1, 3)))
+def test_a_row_counts_as_often_as_in_the_file_where_it_occurs_most(ingests: list[list[list[Row]]], undone: set[int]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store.create(Path(folder) / "shop")
+        numbers = [store.ingest([frame(file) for file in files]).number for files in ingests]
+        for at, number in enumerate(numbers):
+            if at in undone and number is not None:
+                store.undo(number)
+        # An ingest that brought nothing new left nothing behind, so it brings nothing back either.
+        standing = [files for at, files in enumerate(ingests) if numbers[at] is not None and at not in undone]
+        most: Counter[Row] = Counter()
+        for file in (file for files in standing for file in files):
+            most |= Counter(file)
+        for row in most:
+            if row[1] != "purchase" or row[4] is None:
+                most[row] = 1
+        assert Counter({(*row[:3], 1_700_000_000 + 60 * row[3], row[4]): count for row, count in most.items()}) == stored(store)
+
+
+def test_readers_keep_their_version_while_a_writer_works(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    store.ingest(frame([("ann", "purchase", "pen", 1, "o1")]))
+    with store.reading() as (engine, version):
+        other = Store.open(store.folder)
+        other.undo(1)
+        other.ingest(frame([("bob", "purchase", "cup", 1, "o2")]))
+        engine.scan("events", store.catalog.parts(version, "events"))
+        assert engine.rows("SELECT customer FROM events") == [("ann",)]
+    other.ingest(frame([("cid", "purchase", "cup", 1, "o3")]))
+    assert len(list((store.folder / "events").iterdir())) == 2
+
+
+def test_two_writers_do_not_meet_and_a_dead_ones_lock_does_not_stay(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    code = (
+        "import sys, time; from regard.events.store import Store\n"
+        "with Store.open(sys.argv[1])._writing():\n print('held', flush=True); time.sleep(60)"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code, str(store.folder)], stdout=subprocess.PIPE, text=True, env=_env())
+    assert child.stdout is not None
+    assert child.stdout.readline() == "held\n"
+    try:
+        with pytest.raises(WorkspaceError, match=rf"locked by another writer \(pid {child.pid}\)"):
+            store.ingest(frame([("ann", "purchase", "pen", 1, "o1")]))
+    finally:
+        child.kill()
+        child.wait()
+    assert store.ingest(frame([("ann", "purchase", "pen", 1, "o1")])).accepted == 1
+
+
+def test_a_truncated_or_missing_part_is_named(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    store.ingest(frame([("ann", "purchase", "pen", 1, "o1")]))
+    (part,) = (store.folder / "events").iterdir()
+    whole = part.read_bytes()
+    part.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(WorkspaceError, match=rf"{part.name} is damaged") as caught:
+        read_log(store)
+    assert "undo" in caught.value.hint
+    part.unlink()
+    with pytest.raises(WorkspaceError, match="is missing"):
+        store.items()
+    store.undo(1)
+    assert read_log(store).events == 0
+
+
+def test_a_catalogue_that_is_none_is_said_so(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    for suffix in ("-wal", "-shm"):
+        (store.folder / f"catalog.sqlite{suffix}").unlink(missing_ok=True)
+    (store.folder / "catalog.sqlite").write_bytes(b"not a database at all" * 50)
+    with pytest.raises(WorkspaceError, match=r"catalog\.sqlite"):
+        Store.open(store.folder)
+    (store.folder / "catalog.sqlite").unlink()
+    with pytest.raises(RegardError, match="is missing"):
+        Store.open(store.folder)
+
+
+def test_items_come_from_tables_first_and_from_events_as_of_a_time(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    rows: list[Row] = [("ann", "purchase", "pen", 1, "o1"), ("ann", "purchase", "pen", 100, "o2"), ("bob", "purchase", "cup", 200, "o3")]
+    events = frame(rows, item_name=["Pen", "Red pen", "Cup"], price=[1.0, 3.0, 5.0])
+    table = pa.table({"item": ["pen", "hat"], "brand": ["Acme", "Hatter"], "colour": ["red", "blue"]})
+    people = pa.table({"customer": ["ann"], "city": ["Ulm"]})
+    report = store.ingest(events, items=table, customers=people)
+    assert report.tables == {"items": 2, "customers": 1}
+    items = {row["item"]: row for row in store.items().to_pylist()}
+    assert (items["pen"]["brand"], items["pen"]["price"], items["pen"]["colour"]) == ("Acme", 2.0, "red")
+    assert (items["cup"]["item_name"], items["cup"]["brand"], items["hat"]["item_name"]) == ("Cup", None, None)
+    early = {row["item"]: row for row in store.items(before=datetime(2023, 11, 14, 22, 30)).to_pylist()}
+    assert (early["pen"]["item_name"], early["pen"]["price"]) == ("Pen", 1.0)
+    assert "cup" not in early
+    store.ingest(items=pa.table({"item": ["pen"], "brand": ["Better"]}))
+    assert {row["item"]: row["brand"] for row in store.items().to_pylist()} == {"pen": "Better", "hat": "Hatter", "cup": None}
+    assert store.customers().to_pylist() == [{"customer": "ann", "city": "Ulm"}]
+    store.undo(2)
+    assert {row["item"]: row["brand"] for row in store.items().to_pylist()}["pen"] == "Acme"
+
+
+def _env() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
