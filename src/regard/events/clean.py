@@ -188,6 +188,9 @@ def _output(name: str, cells: dict[str, str], mapping: Mapping, binder: Binder) 
     if name == "value" and cells["quantity"] != "NULL" and cells["price"] != "NULL":
         money = "round(quantity * price, 6)"
         return f"coalesce(value, {money})" if cells["value"] != "NULL" else money
+    if name == "value" and cells["value"] == cells["quantity"] == "NULL" != cells["price"]:  # one of each
+        stated = quoted("behaviour") if cells["behaviour"] != "NULL" else binder(mapping.behaviour)
+        return f"CASE WHEN {stated} IN ('purchase', 'refund') THEN price END"
     if name == "position" and mapping.row_position:
         return "CAST(line AS BIGINT)"
     if name == "extra":

@@ -45,7 +45,7 @@ _CHINESE_HOURS = (
 )
 _WORDY = (
     *("%Y%m%d", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%d/%b/%Y", "%a, %d %b %Y"),
-    *("%b %d, %Y", "%B %d, %Y", "%m %d, %Y"),
+    *("%b %d, %Y", "%B %d, %Y", "%m %d, %Y", "%Y-%m-%d %H", "%Y/%m/%d %H"),
 )
 _FIXED = (
     *(f"%Y年%m月%d日{hours}" for hours in _CHINESE_HOURS),

@@ -23,7 +23,7 @@ def _tiers(*tiers: str) -> tuple[frozenset[str], ...]:
 
 COLUMNS: dict[str, tuple[frozenset[str], ...]] = {
     "customer": _tiers(
-        "customer customer_id customer_no customer_number customer_key customer_code user user_id userid uid "
+        "customer customer_id customer_unique_id customer_no customer_number customer_key customer_code user user_id userid uid "
         "member_id member client_id client shopper_id buyer_id buyer visitor_id visitor household_id household "
         "household_key reviewer_id account_id person_id customer_user_id cust_id consumer_id 用户 用户id "
         "用户编号 用户号 客户 客户id 客户编号 客户号 顾客 顾客id 顾客编号 会员 会员id 会员号 会员编号 会员卡号 "
@@ -50,7 +50,7 @@ COLUMNS: dict[str, tuple[frozenset[str], ...]] = {
     "time": _tiers(
         "event_timestamp unix_review_time event_time 事件时间 行为时间",
         "timestamp time datetime date_time time_stamp invoice_date transaction_timestamp transaction_time "
-        "transaction_date purchase_date purchase_time order_date order_time ordered_at order_created_at "
+        "transaction_date purchase_date purchase_time order_purchase_timestamp order_date order_time ordered_at order_created_at "
         "event_date_time created_at create_time occurred_at ts t_dat action_time behavior_time review_time "
         "rating_time rated_at visit_time 时间 时间戳 下单时间 下单日期 订单时间 订单日期 交易时间 交易日期 "
         "购买时间 购买日期 发生时间 创建时间 订单创建时间 日期时间 销售日期 销售时间 消费时间",

@@ -104,6 +104,11 @@ class _Parser:
         return None, 0
 
     def _quoted(self, text: str) -> list[str] | None:
+        if self.escape == self.quote and len(self.delimiter) == 1:
+            try:  # in C, for the rows that leave no doubt
+                return next(csv.reader([text], delimiter=self.delimiter, skipinitialspace=True, strict=True))
+            except (csv.Error, StopIteration):
+                pass
         cells: list[str] = []
         at = 0
         while True:

@@ -118,14 +118,14 @@ def _facts(
             hint="--map behaviour=COLUMN, or what every row is: --map behaviour=purchase",
         )
     return clean.Facts(
-        behaviours={word: _behaviour(word, config) for word in words},
+        behaviours={word: _behaviour(word, mapping, config) for word in words},
         integral=frozenset(field for field, all_so in zip(doubtful, integral, strict=True) if all_so),
     )
 
 
-def _behaviour(word: str, config: Config) -> str:
+def _behaviour(word: str, mapping: Mapping, config: Config) -> str:
     bare = word.strip()
-    return "" if bare in MISSING else behaviour_of(bare, config.behaviours) or bare
+    return "" if bare in MISSING else mapping.behaviours.get(bare) or behaviour_of(bare, config.behaviours) or bare
 
 
 def _add_broken(connection: duckdb.DuckDBPyConnection, here: Ready, rejects: str, file: int) -> None:

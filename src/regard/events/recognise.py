@@ -66,6 +66,7 @@ class _Draft:
         self.behaviour = ""
         self.row_position = False
         self.joined = False
+        self.own = dict(self.config.behaviours)
 
     def by_hand(self) -> None:
         """What the user said, now or at an earlier ingest."""
@@ -91,6 +92,7 @@ class _Draft:
                 if found and field not in self.columns and field not in self.left_out:
                     self.columns[field] = found
             self.left_out |= shape.without - set(self.overrides)
+            self.own = {**shape.behaviours, **self.own}
             if shape.note:
                 self.notes.append(shape.note)
             return
@@ -160,9 +162,9 @@ class _Draft:
         found = self._column(column)
         if found is not None:
             self.columns[field] = (found,)
-        elif field == "behaviour" and (behaviour_of(column, self.config.behaviours) or column in BEHAVIOURS):
+        elif field == "behaviour" and (behaviour_of(column, self.own) or column in BEHAVIOURS):
             if asked or not self._column("behaviour"):
-                self.behaviour = behaviour_of(column, self.config.behaviours) or column
+                self.behaviour = behaviour_of(column, self.own) or column
         elif asked:
             near = difflib.get_close_matches(column, self.source.columns, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"its columns are {_listed(self.source.columns)}"
@@ -325,12 +327,12 @@ class _Draft:
         for column in self.columns.get("behaviour", ()):
             for value in self.source.values(column):
                 if value and value.strip():
-                    words.setdefault(value.strip(), behaviour_of(value, self.config.behaviours) or value.strip())
+                    words.setdefault(value.strip(), behaviour_of(value, self.own) or value.strip())
         return words
 
     def _are_behaviours(self, column: str) -> bool:
         words = [value for value in self.source.values(column) if value]
-        known = sum(behaviour_of(word, self.config.behaviours) is not None for word in words)
+        known = sum(behaviour_of(word, self.own) is not None for word in words)
         return bool(words) and known >= 0.5 * len(words)
 
     def _has_comma(self, field: str) -> bool:

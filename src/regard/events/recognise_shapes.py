@@ -17,6 +17,7 @@ class Shape:
         needs: names that must all be there (plain words); empty for a form known by its cells.
         cells: patterns of the columns of a file without a header, in order; 'behaviour' asks for a behaviour word.
         columns: field -> names, the first that is not missing counts.
+        behaviours: word -> behaviour, where the export has codes of its own.
         without: fields that must not be guessed.
         note: what to tell.
     """
@@ -24,6 +25,7 @@ class Shape:
     needs: frozenset[str] = frozenset()
     cells: tuple[str, ...] = ()
     columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    behaviours: dict[str, str] = field(default_factory=dict)
     without: frozenset[str] = frozenset()
     note: str = ""
 
@@ -85,13 +87,18 @@ SHAPES: tuple[Shape, ...] = (
         note="GA4 export: signed-in users by user_id, others by user_pseudo_id",
     ),
     Shape(
+        needs=frozenset({"behaviortype", "usergeohash", "itemcategory"}),
+        behaviours={"1": "view_item", "2": "favourite", "3": "add_to_cart", "4": "purchase"},
+        note="Tianchi's codes: 1 view, 2 favourite, 3 cart, 4 purchase",
+    ),
+    Shape(
         cells=(r"\S+", r"\S+", r"\S+", "behaviour", r"\d{9,10}"),
         columns={"customer": ("#1",), "item": ("#2",), "category": ("#3",), "behaviour": ("#4",), "time": ("#5",)},
         note="no header: user, item, category, behaviour, seconds, as in Taobao's UserBehavior",
     ),
     Shape(
-        cells=(r"\d+", r"\d+", r"[0-5](\.[05])?", r"\d{9,10}"),
+        cells=(r"\S+", r"\S+", r"[0-5](\.[05])?", r"\d{9,10}"),
         columns={"customer": ("#1",), "item": ("#2",), "rating": ("#3",), "time": ("#4",)},
-        note="no header: user, item, rating, seconds, as in MovieLens",
+        note="no header: user, item, rating, seconds, as in MovieLens and Amazon's ratings",
     ),
 )  # fmt: skip
