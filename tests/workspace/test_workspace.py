@@ -242,3 +242,21 @@ def test_budgets(text: str | float, value: float) -> None:
 def test_wrong_budgets(text: str) -> None:
     with pytest.raises(UsageError, match="budget"):
         seconds(text)
+
+
+def test_a_shop_of_thirty_customers(tmp_path: Path) -> None:
+    """Too few to train on, and still everybody gets a full list that says where it comes from."""
+    from regard import simulate
+
+    files = simulate.write(
+        simulate.shop(simulate.Settings(customers=30, items=30, days=60, bots=0)), tmp_path / "export"
+    )
+    shop = regard.init(tmp_path / "shop")
+    shop.ingest(str(files["events"]), items=str(files["items"]))
+    with pytest.raises(InputError, match="regard recommend answers by counting"):
+        shop.train()
+    everybody = shop.log().customers.ids.to_pylist()
+    answers = shop.recommend([*everybody, "newcomer"], n=10, why=True)
+    assert {len(answer.items) for answer in answers} == {10}
+    assert {answer.fallback_level for answer in answers} >= {"counting", "recent popularity"}
+    assert all(item.reasons and item.reasons[0].text for answer in answers for item in answer.items)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,8 +88,9 @@ def recommend_all(
                 progress.advance(len(asks))
         beside.replace(path)
     except OSError as error:
+        why_not = os.strerror(error.errno) if error.errno else str(error)
         raise WorkspaceError(
-            f"{path} cannot be written: {error.strerror or error}", hint="check the folder and the space left"
+            f"{path} cannot be written: {why_not}", hint="check the folder and the space left"
         ) from None
     finally:
         beside.unlink(missing_ok=True)
