@@ -80,6 +80,8 @@ def test_an_item_that_is_no_candidate_has_no_rank(shop: Shop) -> None:
 def test_what_cannot_be_explained_is_refused(shop: Shop) -> None:
     with pytest.raises(UsageError, match="customer 'nobody'"):
         explain(shop, "nobody", "cup")
+    with pytest.raises(UsageError, match="'post' is not merchandise"):
+        explain(shop, "ann", "post")
     with pytest.raises(UsageError, match="never seen item 'vase'"):
         explain(shop, "ann", "vase")
 

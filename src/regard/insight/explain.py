@@ -206,6 +206,8 @@ def explain(shop: Shop, customer: str, item: str, *, n: int = 10, exclude: str =
             f"nothing is known of customer '{customer}'", hint="regard recommend answers with what is popular"
         )
     column = shop.codes([item])
+    if not shop.log.merchandise[column[0]]:
+        raise UsageError(f"'{item}' is not merchandise and never recommended", hint="regard doctor says why")
     query = shop.log.take(np.array([code]))
     asof = shop.asof(query)
     scores = shop.ranker.score(query, asof)[0]

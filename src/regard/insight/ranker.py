@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -38,7 +38,9 @@ class Model(Protocol):
     def score(self, queries: Log, asof: NDArray[np.int64]) -> NDArray[np.float32]:
         """float32 [Q, V] logits."""
 
-    def propensity(self, queries: Log, asof: NDArray[np.int64], horizons_days: Sequence[int]) -> NDArray[np.float32]:
+    def propensity(
+        self, queries: Log, asof: NDArray[np.int64], horizons_days: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
         """float32 [Q, K] probability of a target event within each horizon."""
 
 
