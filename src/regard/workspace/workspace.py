@@ -366,7 +366,9 @@ class Workspace:
         """
         from regard.workspace import reporting
 
-        return reporting.write(self, language or self.config.language, progress or Silent())
+        language = language or self.config.language
+        shop, _ = self._answering.shop(language=language)
+        return reporting.write(self, shop, language, progress or Silent())
 
     def _counted(self) -> Shop:
         shop, _ = self._answering.shop()

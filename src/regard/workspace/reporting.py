@@ -1,0 +1,140 @@
+"""Reporting: gathers what the report page shows, from the same verbs that anybody can call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from regard import __version__
+from regard.insight import words
+from regard.insight.shop import Shop
+from regard.progress import Progress
+from regard.report import Attention, Customer, Deed, ReportData, Totals
+from regard.report import write as write_page
+from regard.sequences.log import Log
+
+if TYPE_CHECKING:
+    from regard.workspace.workspace import Workspace
+
+LATEST = 200
+"""Events of a customer's timeline; more would be a smear of ink."""
+
+PLACES = (0.5, 0.8, 0.97)
+"""Where among the buyers, ordered by length of history, the customers shown stand: few events, many, very many."""
+
+LEAST = 5
+"""Events that a shown customer has at least: shorter histories explain themselves."""
+
+
+def write(workspace: Workspace, shop: Shop, language: str, progress: Progress) -> Path:
+    """Write reports/report.html (report.zh.html in Chinese) and return its path."""
+    folder = workspace.folder / "reports"
+    folder.mkdir(exist_ok=True)
+    path = folder / ("report.html" if language == "en" else f"report.{language}.html")
+    progress.start("report")
+    write_page(gather(workspace, shop, language), path, language=language)
+    progress.finish(str(path))
+    return path
+
+
+def gather(workspace: Workspace, shop: Shop, language: str) -> ReportData:
+    """All that the page shows.
+
+    Args:
+        workspace: asked for history, doctor and answers. shop: its events and model. language: 'en' or 'zh'.
+    """
+    version = shop.ranker.version if shop.ranker else None
+    entry = workspace.models.get(version) if version else next(iter(workspace.models.all()), None)
+    card = dict(shop.model.card) if shop.model else {}
+    chosen = shown_customers(shop)
+    return ReportData(
+        shop=workspace.folder.resolve().name,
+        made_at=datetime.now(UTC),
+        version=__version__,
+        time_zone=workspace.config.time_zone,
+        currency=workspace.config.currency,
+        totals=totals(shop),
+        ingests=[ingest.report for ingest in workspace.history() if not ingest.undone],
+        doctor=workspace.doctor().to_json() if shop.log.events else None,
+        model=version,
+        card=card,
+        curve=card.get("curve", []),
+        evaluation=entry.evaluation if entry else None,
+        customers=[_customer(workspace, shop, code, language) for code in chosen],
+        attention=_attention(shop, chosen[0]) if chosen else None,
+    )
+
+
+def totals(shop: Shop) -> Totals:
+    """The shop in figures."""
+    log = shop.log
+    baskets = np.unique(np.stack([log.owner[shop.wanted], log.basket[shop.wanted].astype(np.int64)]), axis=1)
+    value = log.value[log.is_behaviour(("purchase",))]
+    known = value[np.isfinite(value)]
+    return Totals(
+        events=log.events,
+        customers=int((log.lengths > 0).sum()),
+        items=len(np.unique(log.item[log.item >= 0])),
+        orders=baskets.shape[1],
+        revenue=float(known.sum(dtype=np.float64)) if len(known) else None,
+    )
+
+
+def shown_customers(shop: Shop) -> list[int]:
+    """Codes of three buyers whose histories differ in length."""
+    log = shop.log
+    bought = np.bincount(log.owner[shop.wanted], minlength=len(log)) > 0
+    buyers = np.flatnonzero(bought & (log.lengths >= LEAST))
+    if len(buyers) == 0:
+        buyers = np.flatnonzero(log.lengths > 0)
+    ranked = buyers[np.argsort(log.lengths[buyers], kind="stable")]
+    places = [int(place * (len(ranked) - 1)) for place in PLACES] if len(ranked) else []
+    return [int(ranked[place]) for place in dict.fromkeys(places)]
+
+
+def _customer(workspace: Workspace, shop: Shop, code: int, language: str) -> Customer:
+    name = shop.log.customers.id(code)
+    history = shop.log.take(np.array([code]))
+    return Customer(
+        id=name,
+        events=_deeds(shop, history, LATEST),
+        earlier=max(0, history.events - LATEST),
+        answer=workspace.recommend(name, n=5, why=True, language=language).to_json(),
+        intent=workspace.intent(name)[0].to_json() if shop.log.clock == "clock" else None,
+    )
+
+
+def _deeds(shop: Shop, history: Log, latest: int) -> Sequence[Deed]:
+    deeds = []
+    for row in range(max(0, history.events - latest), history.events):
+        item = history.items.id(int(history.item[row])) if history.item[row] >= 0 else None
+        deeds.append(
+            Deed(
+                behaviour=history.behaviours[history.behaviour[row]],
+                item=item,
+                name=shop.name(item) if item else "",
+                time=words.local(int(history.time[row]), history.time_zone) if history.clock == "clock" else None,
+            )
+        )
+    return deeds
+
+
+def _attention(shop: Shop, code: int) -> Attention | None:
+    """A picture of what the model looked at, where it can draw one."""
+    model: Any = shop.model
+    if model is None or shop.ranker is None or not hasattr(model, "attention"):
+        return None
+    history = shop.log.take(np.array([code]))
+    asked = shop.ranker.aligned(history)
+    weights = model.attention(asked, shop.asof(history))[0]
+    if asked.events != history.events or weights.size == 0:
+        return None
+    return Attention(
+        customer=shop.log.customers.id(code),
+        events=_deeds(shop, history, weights.shape[1]),
+        weights=[[float(share) for share in head] for head in weights],
+    )
