@@ -387,3 +387,105 @@ def test_date_and_hour_columns_make_one_time(tmp_path: Path) -> None:
 def test_mapping_survives_json(tmp_path: Path) -> None:
     mapping = Read(write(tmp_path, ONLINE_RETAIL)).mapping
     assert Mapping.from_json(json.loads(json.dumps(mapping.to_json()))) == mapping
+
+
+def test_names_that_look_like_patterns_are_names(tmp_path: Path) -> None:
+    names = ["a[1].csv", "a1.csv", "it's *.csv", "茶 {x}.csv"]
+    for name in names:
+        write(tmp_path, f'user_id,item_id,event,timestamp\n"{name}",i,view,1700000000\n', name=name)
+    assert [Read(tmp_path / name).column("customer") for name in names] == [[name] for name in names]
+
+
+def test_compression_is_known_by_its_bytes(tmp_path: Path) -> None:
+    text = b"user_id,item_id,event,timestamp\nu,i,view,1700000000\n"
+    (tmp_path / "packed.csv").write_bytes(gzip.compress(text))
+    (tmp_path / "plain.csv.gz").write_bytes(text)
+    record = b'{"user_id": "u", "item_id": "i", "event": "view", "timestamp": 1700000000}\n'
+    (tmp_path / "log.jsonl.gz").write_bytes(gzip.compress(record))
+    for path in tmp_path.iterdir():
+        assert Read(path).column("customer") == ["u"]
+
+
+def test_order_lines_of_other_shop_systems(tmp_path: Path) -> None:
+    woo = """Order ID,Order Date,Order Status,Customer Email,SKU,Item Name,Quantity,Item Cost
+10,2024-03-01 10:00,completed,a@example.com,S1,Mug,1,5
+10,,,,S2,Cap,2,6
+11,2024-03-02 10:00,refunded,b@example.com,S1,Mug,1,5
+"""
+    read = Read(write(tmp_path, woo))
+    assert read.column("customer") == ["a@example.com", "a@example.com", "b@example.com"]
+    assert read.column("time")[1] == datetime(2024, 3, 1, 10)
+    assert read.column("behaviour") == ["purchase", "purchase", "refund"]
+    seller = """订单编号,买家会员名,商品名称,商品编码,数量,单价,订单状态,订单创建时间,实付金额
+1,张三,茶壶,A1,1,25.5,交易成功,2024-03-01 00:48:00,25.5
+2,李四,茶杯,A2,2,9,已退款,2024/3/2 0:48,18
+"""
+    read = Read(write(tmp_path, seller, encoding="gbk"))
+    assert read.column("customer") == ["张三", "李四"]
+    assert read.column("behaviour") == ["purchase", "refund"]
+    assert read.column("value") == [25.5, 18.0]
+    assert read.column("time")[1] == datetime(2024, 3, 2, 0, 48)
+
+
+def test_codes_of_tianchi(tmp_path: Path) -> None:
+    text = """user_id,item_id,behavior_type,user_geohash,item_category,time
+98047837,232431562,1,,4245,2014-12-06 02
+97726136,383583590,4,94gn,5894,2014-12-09 20
+"""
+    read = Read(write(tmp_path, text))
+    assert read.column("behaviour") == ["view_item", "purchase"]
+    assert read.column("time")[0] == datetime(2014, 12, 6, 2)
+
+
+def test_a_purchase_without_a_quantity_is_worth_its_price(tmp_path: Path) -> None:
+    text = "user_id,item_id,event,price,timestamp\nu,a,view,5,1700000000\nu,a,buy,5,1700000001\n"
+    assert Read(write(tmp_path, text)).column("value") == [None, 5.0]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "Asia/Tokyo"])
+def test_typed_times_of_every_unit(unit: str, zone: str | None) -> None:
+    scale = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
+    table = pa.table(
+        {
+            "user": ["a", "b", "c"],
+            "item": ["x"] * 3,
+            "event": ["view"] * 3,
+            "time": pa.array([1700000000 * scale, 1700000001 * scale, -(10**9) * scale], pa.timestamp(unit, tz=zone)),
+        }
+    )
+    read = Read(table)
+    assert read.column("time") == [datetime(2023, 11, 14, 22, 13, 20), datetime(2023, 11, 14, 22, 13, 21)]
+    assert [(line, reason) for line, reason, _ in read.rejects] == [(3, "absurd time")]
+
+
+def test_numbers_for_times_out_of_all_bounds() -> None:
+    for numbers in ([1704067200, 1704067200, 2**62], [1704067200.5, 1704067200.0, float("inf")]):
+        read = Read(pa.table({"user": ["a"] * 3, "item": ["b"] * 3, "event": ["view"] * 3, "time": numbers}))
+        assert [(line, reason) for line, reason, _ in read.rejects] == [(3, "absurd time")]
+
+
+def test_line_numbers_hold_over_many_buffers(tmp_path: Path) -> None:
+    rows = [f'u{at % 100},"i,{at % 77} {"x" * 60}",view,1700000000,{at}\n' for at in range(1, 120_001)]
+    rows[50_000] = 'u,"open,view,1700000000,50001\n'
+    header = "user_id,item_id,event,timestamp,row\n"
+    for broken in (False, True):
+        text = header + "".join(rows if broken else [row for at, row in enumerate(rows) if at != 50_000])
+        read = Read(write(tmp_path, text))
+        numbers = [int(json.loads(extra)["row"]) for extra in read.column("extra")]
+        late = [line + (not broken and line > 50_000) for line in read.column("line")]
+        assert (len(numbers), numbers) == (119_999, late)
+    assert read.rejects == [(50_001, "broken quotes or number of columns", rows[50_000].strip())]
+
+
+def test_stage_within_a_transaction_that_can_be_taken_back(tmp_path: Path) -> None:
+    source = open_source(write(tmp_path, 'user,item,rating\n1,2,3\n4,"5,4\n6,7,5\n8,9,5\n'))
+    mapping = recognise(source, overrides={}, config=Config())
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 1 AS one")
+        connection.execute("BEGIN")
+        staged = stage(connection, source, mapping, table="t", rejects="r", file=0, config=Config())
+        assert (staged.rows, staged.rejected) == (3, 1)
+        connection.execute("ROLLBACK")
+        tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    assert tables == [("kept",)]

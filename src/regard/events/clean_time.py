@@ -145,7 +145,8 @@ def find_format(
 
 def time_sql(cell: str, kind: str, form: TimeFormat, binder: Binder) -> str:
     """SQL that turns `cell` of DuckDB type `kind` into TIMESTAMP in UTC, NULL where it cannot be read."""
-    if form.kind == "timestamp" and "TIME ZONE" in kind:
+    if form.kind == "timestamp" and kind in ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"):
+        cell = cell if kind == "TIMESTAMP WITH TIME ZONE" else f"CAST({cell} AS TIMESTAMPTZ)"
         finite = f"make_timestamp(epoch_us({cell}))"
         return f"CASE WHEN isfinite({cell}) THEN {finite} WHEN {cell} IS NOT NULL THEN {_NEVER} END"
     if form.kind in ("timestamp", "date"):

@@ -23,7 +23,8 @@ def _tiers(*tiers: str) -> tuple[frozenset[str], ...]:
 
 COLUMNS: dict[str, tuple[frozenset[str], ...]] = {
     "customer": _tiers(
-        "customer customer_id customer_unique_id customer_no customer_number customer_key customer_code user user_id userid uid "
+        "customer customer_id customer_unique_id "
+        "customer_no customer_number customer_key customer_code user user_id userid uid "
         "member_id member client_id client shopper_id buyer_id buyer visitor_id visitor household_id household "
         "household_key reviewer_id account_id person_id customer_user_id cust_id consumer_id 用户 用户id "
         "用户编号 用户号 客户 客户id 客户编号 客户号 顾客 顾客id 顾客编号 会员 会员id 会员号 会员编号 会员卡号 "
@@ -50,7 +51,8 @@ COLUMNS: dict[str, tuple[frozenset[str], ...]] = {
     "time": _tiers(
         "event_timestamp unix_review_time event_time 事件时间 行为时间",
         "timestamp time datetime date_time time_stamp invoice_date transaction_timestamp transaction_time "
-        "transaction_date purchase_date purchase_time order_purchase_timestamp order_date order_time ordered_at order_created_at "
+        "transaction_date purchase_date purchase_time order_purchase_timestamp "
+        "order_date order_time ordered_at order_created_at "
         "event_date_time created_at create_time occurred_at ts t_dat action_time behavior_time review_time "
         "rating_time rated_at visit_time 时间 时间戳 下单时间 下单日期 订单时间 订单日期 交易时间 交易日期 "
         "购买时间 购买日期 发生时间 创建时间 订单创建时间 日期时间 销售日期 销售时间 消费时间",
@@ -71,7 +73,7 @@ COLUMNS: dict[str, tuple[frozenset[str], ...]] = {
     ),
     "quantity": _tiers(
         "quantity qty units item_quantity lineitem_quantity order_quantity 数量 件数 购买数量 销售数量 商品数量 销量",
-        "count number amount_of_items number_of_items number_of_units number_of_cds",
+        "count amount_of_items number_of_items number_of_units number_of_cds",
     ),
     "price": _tiers(
         "price unit_price item_price lineitem_price item_cost sale_price selling_price 单价 价格 商品单价 售价 "

@@ -16,9 +16,9 @@ import duckdb
 from regard.errors import InputError
 from regard.events import read_json
 from regard.events.read_repair import repair, transcode
-from regard.events.read_sniff import BLANKS, late_encoding
+from regard.events.read_sniff import BLANKS, is_gzip, late_encoding
 from regard.events.read_source import Source, scanning
-from regard.events.read_sql import Binder, Relation, quoted
+from regard.events.read_sql import Binder, Relation, literal, quoted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ def relation(ready: Ready, columns: tuple[str, ...], explode: str, binder: Binde
         return _table(ready, columns, binder)
     line = "file_row_number + 1" if source.path else "row_number() OVER ()"
     if source.path:
-        binder.values["path"] = str(source.path)
+        binder.values["path"] = literal(source.path)
     cells = {column: f"c{at}" for at, column in enumerate(columns)}
     picked = "".join(f", {quoted(column)} AS c{at}" for at, column in enumerate(columns))
     fields = ", ".join(f"{binder(column)}, {cells[column]}" for column in columns)
@@ -110,7 +110,7 @@ def _table(ready: Ready, columns: tuple[str, ...], binder: Binder) -> Relation:
     schema = ["'line': 'BIGINT'", *schema] if mended else schema
     delimiter, escape = (",", '"') if mended else (look.delimiter, look.escape)
     scan = (
-        f"read_csv({binder(str(ready.path))}, auto_detect = false, strict_mode = true, quote = '\"',"
+        f"read_csv({_file(ready, binder)}, auto_detect = false, strict_mode = true, quote = '\"',"
         f" delim = {binder(delimiter)}, escape = {binder(escape)}, columns = {{{', '.join(schema)}}},"
         f" header = {'true' if look.header and not mended else 'false'})"
     )
@@ -130,18 +130,23 @@ def _records(ready: Ready, binder: Binder) -> str:
     if look.format == "jsonl":
         # A control character cannot stand in JSON, so as a delimiter it never cuts a record.
         return (
-            f"(SELECT row_number() OVER () AS line, record FROM read_csv({binder(str(ready.path))},"
+            f"(SELECT row_number() OVER () AS line, record FROM read_csv({_file(ready, binder)},"
             f" auto_detect = false, header = false, delim = {binder(chr(1))}, quote = '', escape = '',"
             " columns = {'record': 'VARCHAR'}))"
         )
     if look.format == "json":
-        objects = f"read_json_objects({binder(str(ready.path))}, format = 'array')"
+        objects = f"read_json_objects({binder(literal(ready.path))}, format = 'array')"
         return f"(SELECT row_number() OVER () AS line, CAST(json AS VARCHAR) AS record FROM {objects})"
     if ready.source.path:
-        binder.values["path"] = str(ready.source.path)
+        binder.values["path"] = literal(ready.source.path)
         # The row's number is a column of the scan, so it shows in the record; no path asks for it.
         return f"(SELECT t.file_row_number + 1 AS line, CAST(to_json(t) AS VARCHAR) AS record FROM {ready.rows} t)"
     return f"(SELECT row_number() OVER () AS line, CAST(to_json(t) AS VARCHAR) AS record FROM {ready.rows} t)"
+
+
+def _file(ready: Ready, binder: Binder) -> str:
+    packed = ready.path is not None and is_gzip(ready.path)
+    return f"{binder(literal(ready.path))}, compression = {binder('gzip' if packed else 'none')}"
 
 
 def _count(connection: duckdb.DuckDBPyConnection, ready: Ready) -> int | None:

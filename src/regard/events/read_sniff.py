@@ -96,9 +96,13 @@ def read_head(path: Path) -> tuple[bytes, bool]:
 
 def open_binary(path: Path) -> IO[bytes]:
     """The file's bytes, decompressed."""
+    return cast("IO[bytes]", gzip.open(path, "rb")) if is_gzip(path) else path.open("rb")
+
+
+def is_gzip(path: Path) -> bool:
+    """By its first bytes, whatever it is called."""
     with path.open("rb") as stream:
-        packed = stream.read(2) == b"\x1f\x8b"
-    return cast("IO[bytes]", gzip.open(path, "rb")) if packed else path.open("rb")
+        return stream.read(2) == b"\x1f\x8b"
 
 
 def encoding_of(head: bytes, path: Path) -> str:

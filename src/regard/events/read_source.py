@@ -15,7 +15,7 @@ import pyarrow as pa
 from regard.errors import InputError
 from regard.events import read_json
 from regard.events.read_sniff import SAMPLE_ROWS, Look, look_at, split_rows
-from regard.events.read_sql import quoted
+from regard.events.read_sql import literal, quoted
 
 Cell = str | None
 
@@ -159,7 +159,7 @@ def _records(path: Path, look: Look) -> Iterator[dict[str, Any]]:
         try:
             with duckdb.connect() as connection:
                 texts = [
-                    row[0] for row in connection.execute(query, {"path": str(path), "rows": SAMPLE_ROWS}).fetchall()
+                    row[0] for row in connection.execute(query, {"path": literal(path), "rows": SAMPLE_ROWS}).fetchall()
                 ]
         except duckdb.Error as error:
             raise InputError(f"{path} is not valid JSON: {str(error).splitlines()[0]}") from None
@@ -235,7 +235,7 @@ def _open_typed(
     name: str, kind: Literal["parquet", "frame"], *, path: Path | None = None, frame: pa.Table | None = None
 ) -> Source:
     shell = Source(name=name, kind=kind, path=path, frame=frame, columns=(), types={}, sample=())
-    values = {"path": str(path)} if path else {}
+    values = {"path": literal(path)} if path else {}
     with duckdb.connect() as connection, scanning(connection, shell) as rows:
         described = connection.execute(f"DESCRIBE SELECT * FROM {rows}", values).fetchall()
         types = {column: kind for column, kind, *_ in described if column != "file_row_number"}

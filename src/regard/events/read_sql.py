@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -14,6 +16,15 @@ def quoted(name: str) -> str:
     "a ""b"" c"
     """
     return '"' + name.replace('"', '""') + '"'
+
+
+def literal(path: Path | None) -> str:
+    """A path that DuckDB takes for this one file: without this, 'a[1].csv' would be a pattern that reads 'a1.csv'.
+
+    >>> literal(Path("a[1].csv"))
+    'a[[]1].csv'
+    """
+    return glob.escape(str(path))
 
 
 @dataclass

@@ -13,7 +13,7 @@ from regard.events.mapping import Mapping
 from regard.events.names import MISSING, behaviour_of
 from regard.events.read_scan import Ready, ready, relation
 from regard.events.read_source import Source
-from regard.events.read_sql import Binder, Relation, quoted
+from regard.events.read_sql import Binder, Relation, literal, quoted
 from regard.events.recognise import MAX_BEHAVIOURS
 from regard.events.schema import BEHAVIOURS, FIELDS
 
@@ -77,7 +77,7 @@ def stage(
             )
             if here.broken:
                 _add_broken(connection, here, rejects, file)
-    except duckdb.InvalidInputException as error:
+    except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException) as error:
         raise InputError(f"{source.name} cannot be read: {str(error).splitlines()[0]}") from None
     return _settle(connection, source, facts, table=table, rejects=rejects, file=file)
 
@@ -133,7 +133,7 @@ def _add_broken(connection: duckdb.DuckDBPyConnection, here: Ready, rejects: str
         f"INSERT INTO {quoted(rejects)} SELECT CAST($file AS INTEGER), line, reason, raw FROM read_csv($path,"
         " auto_detect = false, header = false, delim = ',', quote = '\"', escape = '\"',"
         " columns = {'line': 'BIGINT', 'reason': 'VARCHAR', 'raw': 'VARCHAR'})",
-        {"file": file, "path": str(here.broken)},
+        {"file": file, "path": literal(here.broken)},
     )
 
 
