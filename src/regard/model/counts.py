@@ -1,0 +1,53 @@
+"""The dense count channels of the logits as tensors: popularity at the question's moment, and co-visits of its recent events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from regard.sequences.batches import Batch
+from regard.sequences.counts import BACK_DECAY, Neighbours, Popularity
+
+
+class Channels:
+    """Counts that enter the logits with weights the model learns.
+
+    Args:
+        popularity: table of the training view, None where there is no clock.
+        neighbours: co-visit table of the training view.
+        items: V.
+    """
+
+    def __init__(self, popularity: Popularity | None, neighbours: Neighbours, items: int) -> None:
+        self.popularity, self.neighbours, self.items = popularity, neighbours, items
+        self._popular = None if popularity is None else torch.from_numpy(popularity.table)
+        self._near = torch.from_numpy(neighbours.items.astype(np.int64))
+        self._weight = torch.from_numpy(neighbours.weights)
+
+    def of(self, batch: Batch, edition: NDArray[np.int64]) -> Callable[[slice], Tensor]:
+        """For the questions asked in `batch` (row-major), a function from a slice of them to float32 [n, V, C].
+
+        Args:
+            edition: int64 [N] edition of the neighbour table each question may read, -1 for none.
+        """
+        recent = torch.from_numpy(batch.recent[batch.asked])  # [N, M]
+        fade = BACK_DECAY ** torch.from_numpy(batch.recent_back[batch.asked]) * (recent < self.items)
+        fade = fade / fade.sum(dim=1, keepdim=True).clamp(min=1e-6) * torch.from_numpy(edition >= 0)[:, None]
+        edition_of = torch.from_numpy(np.maximum(edition, 0))
+        recent = recent.clamp(max=self.items - 1)
+        moment = None if self.popularity is None else torch.from_numpy(self.popularity.row(batch.moment[batch.asked]))
+
+        def channels(rows: slice) -> Tensor:
+            near = self._near[edition_of[rows, None], recent[rows]].flatten(1)  # [n, M K]
+            speak = (fade[rows, :, None] * self._weight[edition_of[rows, None], recent[rows]]).flatten(1)
+            lift = torch.zeros(len(near), self.items + 1).scatter_add_(1, near, speak)[:, :-1]
+            covisit = torch.log1p(lift)[..., None]  # [n, V, 1]
+            if self._popular is None or moment is None:
+                return covisit
+            return torch.cat([self._popular[moment[rows]], covisit], dim=2)
+
+        return channels

@@ -1,0 +1,205 @@
+"""The network: events in, a state per question out, and three answers read off it: the next items, and whether anything is wanted by when.
+
+Legend: `B` rows, `L` events, `Q` questions of a row, `T` = L + Q, `N` questions of a batch, `D` width, `V` items, `U` own items, `P` pointer heads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from regard.model.attention import Block, read_bias
+from regard.model.settings import Settings
+from regard.sequences.batches import Batch
+from regard.sequences.view import Content
+
+POINTER_WIDTH = 16
+"""Numbers per pointer head: it only has to tell kinds of items and behaviours apart."""
+
+YEAR_DAYS = 365.25
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Read:
+    """What the encoder made of a batch.
+
+    Args:
+        state: [N, D] states of the questions asked, in row-major order.
+        own: [N, U] logit of each question's own items. own_item: int64 [N, U] these items, V for none.
+        item: [V, D] item table. bias: [V].
+        weight: [N, C] weights of the dense count channels.
+    """
+
+    state: Tensor
+    own: Tensor
+    own_item: Tensor
+    item: Tensor
+    bias: Tensor
+    weight: Tensor
+
+
+class Items(nn.Module):
+    """The item table: an id vector plus the mean of the content's feature vectors; with the id hidden at random, content must do alone."""
+
+    def __init__(self, settings: Settings, content: Content) -> None:
+        super().__init__()
+        self.id = nn.Embedding(settings.items, settings.width)
+        nn.init.normal_(self.id.weight, std=0.02)
+        self.hide = settings.id_dropout if settings.features else 0.0
+        self.features = (
+            nn.EmbeddingBag(settings.features, settings.width, mode="mean", include_last_offset=True)
+            if settings.features
+            else None
+        )
+        if self.features is not None:
+            nn.init.normal_(self.features.weight, std=0.02)
+        self.register_buffer(
+            "codes", torch.from_numpy(np.ascontiguousarray(content.features.values, dtype=np.int64)), persistent=False
+        )
+        self.register_buffer("offsets", torch.from_numpy(content.features.offsets), persistent=False)
+
+    def forward(self) -> Tensor:
+        """[V, D]."""
+        table = self.id.weight
+        if self.training and self.hide:
+            table = table * (torch.rand(len(table), 1) >= self.hide)
+        return table if self.features is None else table + self.features(self.codes, self.offsets)
+
+
+class Pointer(nn.Module):
+    """The repeat pointer: g(state) . log(1 + kappa . attention mass on the own past events of an item).
+
+    The mass is not normalised, so that one head can count: with a fade of 0.9 per basket back it is the decayed own count that shops
+    find so hard to beat. Source: pointer networks (Vinyals et al., 2015) and repeat-aware recommendation (Ren et al., RepeatNet, 2019).
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        heads = settings.pointer_heads
+        self.heads = heads
+        self.query = nn.Linear(settings.width, heads * POINTER_WIDTH)
+        self.key = nn.Linear(settings.width, heads * POINTER_WIDTH, bias=False)
+        nn.init.zeros_(self.query.weight)
+        nn.init.zeros_(self.query.bias)
+        self.behaviour = nn.Embedding(settings.behaviours + 1, heads)
+        nn.init.zeros_(self.behaviour.weight)
+        spread = torch.arange(heads) / max(1, heads - 1)  # from a head that remembers to one that forgets
+        self.time_fade = nn.Parameter(-3 + 4 * spread)
+        self.back_fade = nn.Parameter(-5 + 4 * spread.flip(0))
+        self.season = nn.Parameter(torch.zeros(heads))
+        self.kappa = nn.Parameter(torch.zeros(heads))
+        self.gate = nn.Linear(settings.width, heads)
+        nn.init.zeros_(self.gate.weight)
+        nn.init.constant_(self.gate.bias, 0.5)
+
+    def forward(self, state: Tensor, token: Tensor, tensors: dict[str, Tensor]) -> Tensor:
+        """state: [B, Q, D] of questions; token: [B, L, D] event tokens. Returns [B, Q, U] logits of the row's own items."""
+        B, Q, _ = state.shape
+        L = token.shape[1]
+        query = self.query(state).view(B, Q, self.heads, -1)
+        key = self.key(token).view(B, L, self.heads, -1)
+        ago = (tensors["days"][:, None, :L] - tensors["days"][:, L:, None]).clamp(min=0)[..., None]  # [B, Q, L, 1]
+        back = (tensors["rank"][:, L:, None] - tensors["rank"][:, None, :L] - 1).clamp(min=0)[..., None]
+        match = torch.einsum("bqpd,blpd->bqlp", query, key) / POINTER_WIDTH**0.5
+        match = match - F.softplus(self.time_fade) * torch.log1p(ago) - F.softplus(self.back_fade) * back
+        match = (
+            match
+            + self.season * torch.cos(ago * (2 * torch.pi / YEAR_DAYS))
+            + self.behaviour(tensors["behaviour"][:, None, :L])
+        )
+        past = torch.arange(L) < tensors["limit"][:, L:, None]  # [B, Q, L]
+        mass = match.clamp(max=5).exp() * past[..., None]  # [B, Q, L, P]
+        U = tensors["slot_item"].shape[1]
+        slot = tensors["slot"][:, None, :, None].expand(B, Q, L, self.heads)
+        own = mass.new_zeros(B, Q, U, self.heads).scatter_add(2, slot, mass)
+        told = torch.log1p(F.softplus(self.kappa) * own) * F.softplus(self.gate(state))[:, :, None]
+        return told.sum(dim=-1)
+
+
+class Network(nn.Module):
+    """Encoder, item table, pointer, weights of the count channels, and the head for 'anything wanted within h days?'."""
+
+    def __init__(self, settings: Settings, content: Content) -> None:
+        super().__init__()
+        D = settings.width
+        self.settings = settings
+        self.items = Items(settings, content)
+        self.bias = nn.Parameter(torch.zeros(settings.items))
+        self.item_norm = nn.RMSNorm(D)
+        self.behaviour = nn.Embedding(settings.behaviours + 1, D)
+        self.context = nn.ModuleList(nn.Embedding(size, D) for size in settings.contexts)
+        for table in (self.behaviour, *self.context):
+            nn.init.normal_(table.weight, std=0.02)
+        self.numbers = nn.Linear(2, D, bias=False)
+        self.question = nn.Parameter(torch.randn(D) * 0.02)
+        self.elapsed = nn.Sequential(nn.Linear(6, D, bias=False), nn.SiLU(), nn.Linear(D, D, bias=False))
+        self.drop = nn.Dropout(settings.dropout)
+        self.blocks = nn.ModuleList(
+            Block(width=D, heads=settings.heads, dropout=settings.dropout) for _ in range(settings.layers)
+        )
+        self.last_norm = nn.RMSNorm(D)
+        self.pointer = Pointer(settings)
+        self.channel_weight = nn.Linear(D, settings.channels)
+        nn.init.zeros_(self.channel_weight.weight)
+        nn.init.constant_(self.channel_weight.bias, 0.2)
+        self.hazard = nn.Linear(D, 2)
+        nn.init.zeros_(self.hazard.weight)
+
+    def forward(self, tensors: dict[str, Tensor]) -> Read:
+        """Read one batch; `tensors` as made by `to_tensors`."""
+        L = tensors["item"].shape[1]
+        table = self.items()  # [V, D]
+        token = self._event_tokens(table, tensors)
+        question = self.question + self.behaviour(tensors["behaviour"][:, L:]) + self.elapsed(tensors["elapsed"])
+        x = self.drop(torch.cat([token, question], dim=1))  # [B, T, D]
+        bias = read_bias(
+            tensors["days"], tensors["rank"], tensors["limit"], events=L,
+            time_scales=self.settings.time_scales, back_scales=self.settings.back_scales,
+        )  # fmt: skip
+        for block in self.blocks:
+            x = block(x, bias)
+        state = self.last_norm(x[:, L:])  # [B, Q, D]
+        asked = tensors["asked"]
+        own = self.pointer(state, token, tensors)[asked]  # [N, U]
+        U = own.shape[1]
+        own_item = tensors["slot_item"][:, None].expand(*asked.shape, U)[asked]
+        return Read(
+            state=state[asked],
+            own=own,
+            own_item=own_item,
+            item=table,
+            bias=self.bias,
+            weight=self.channel_weight(state[asked]),
+        )
+
+    def _event_tokens(self, table: Tensor, tensors: dict[str, Tensor]) -> Tensor:
+        """[B, L, D], the sum of what is known of each event, each part of like size."""
+        L = tensors["item"].shape[1]
+        normed = F.pad(self.item_norm(table), (0, 0, 0, 1))  # row V: no item
+        token = (
+            F.embedding(tensors["item"], normed)
+            + self.behaviour(tensors["behaviour"][:, :L])
+            + self.numbers(tensors["numbers"])
+        )
+        for place, part in enumerate(self.context):
+            token = token + part(tensors["context"][..., place])
+        return token
+
+    def wanted_within(self, state: Tensor, days: Tensor) -> Tensor:
+        """Logits [N] that something is wanted within `days` [N] of the question.
+
+        The time to the next wish is Weibull given the state, so a longer horizon can never be less likely.
+        """
+        level, shape = self.hazard(state).unbind(-1)
+        log_hazard = level - 2 + F.softplus(shape + 0.5) * torch.log(days / 30)
+        hazard = log_hazard.clamp(-15, 4).exp()  # cumulative; P = 1 - exp(-hazard)
+        return torch.log(torch.expm1(hazard))  # logit of 1 - exp(-h)
+
+
+def to_tensors(batch: Batch) -> dict[str, Tensor]:
+    """The batch's arrays as tensors, by name, without copying."""
+    return {name: torch.from_numpy(array) for name, array in vars(batch).items()}

@@ -1,0 +1,5 @@
+"""The runtime: a trained model's answers without PyTorch. `load(folder)` gives a `Runtime`, which is a Scorer."""
+
+from regard.model.runtime.runtime import Runtime, load
+
+__all__ = ["Runtime", "load"]

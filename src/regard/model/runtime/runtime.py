@@ -1,0 +1,162 @@
+"""Runtime: a model folder that answers. Exact scores over the whole catalogue, blocked so that memory stays bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regard.model.artefact import Artefact
+from regard.model.artefact import load as load_artefact
+from regard.model.runtime import forward
+from regard.sequences.batches import Batch, assemble, latest
+from regard.sequences.counts import BACK_DECAY
+from regard.sequences.log import Log
+from regard.sequences.vocabulary import Vocabulary
+
+BLOCK_TOKENS = 16_000
+"""Padded tokens encoded at once; memory only, no result depends on it."""
+
+
+def load(folder: str | Path) -> Runtime:
+    """Read a model folder.
+
+    Raises:
+        ModelError: it is no complete, undamaged model of a version that this one reads.
+    """
+    return Runtime(load_artefact(Path(folder)), name=Path(folder).name)
+
+
+class Runtime:
+    """A trained model, without torch. `queries` are always over its items and behaviours (`view_items`, `behaviours`).
+
+    Args:
+        artefact: the model's parts. name: id of the model.
+    """
+
+    def __init__(self, artefact: Artefact, *, name: str) -> None:
+        self.name = name
+        self.card: Mapping[str, Any] = artefact.metrics
+        self._artefact, self._weights, self._settings = artefact, artefact.weights, artefact.settings
+
+    @property
+    def view_items(self) -> Vocabulary:
+        """The catalogue, in the order of the scores."""
+        return self._artefact.items
+
+    @property
+    def behaviours(self) -> tuple[str, ...]:
+        """The behaviours, in the order of their codes."""
+        return tuple(self._artefact.words["behaviours"])
+
+    @property
+    def target(self) -> tuple[str, ...]:
+        """The behaviours that count as wanting."""
+        return tuple(self._artefact.words["target"])
+
+    @property
+    def item_vectors(self) -> NDArray[np.float32]:
+        """float32 [V, D]."""
+        return self._weights["items"]
+
+    @cached_property
+    def _asked_behaviour(self) -> int:
+        known = [self.behaviours.index(name) for name in self.target if name in self.behaviours]
+        return known[0] if known else 0
+
+    def score(self, queries: Log, asof: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Logits float32 [Q, V], -inf for what is not merchandise. asof: int64 [Q] seconds."""
+        out = np.empty((len(queries), len(self.view_items)), dtype=np.float32)
+        for rows, batch in self._blocks(queries, asof):
+            state, token, _ = forward.encode(batch, self._weights, self._settings)
+            out[rows] = self._logits(batch, state, token)
+        out[:, ~self._artefact.merchandise] = -np.inf
+        return out
+
+    def states(self, queries: Log, asof: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The encoder's state after each history, float32 [Q, D]."""
+        out = np.empty((len(queries), self._settings.width), dtype=np.float32)
+        for rows, batch in self._blocks(queries, asof):
+            out[rows] = forward.encode(batch, self._weights, self._settings)[0][:, 0]
+        return out
+
+    def propensity(
+        self, queries: Log, asof: NDArray[np.int64], horizons_days: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """Calibrated probability that a target behaviour follows within each horizon, float32 [Q, K], K horizons in days."""
+        states = self.states(queries, asof)
+        told = forward.wanted_within(states, np.asarray(horizons_days, dtype=np.float64), self._weights)
+        calibration = self._artefact.calibration
+        return forward.sigmoid((calibration["slope"] * told + calibration["intercept"]).astype(np.float32))
+
+    def attention(self, queries: Log, asof: NDArray[np.int64]) -> list[NDArray[np.float32]]:
+        """What each question's last layer looked at: per query float32 [H, L] over its latest L events. A picture, not a reason."""
+        out: list[NDArray[np.float32]] = [np.empty((0, 0), dtype=np.float32)] * len(queries)
+        lengths = np.minimum(queries.lengths, self._settings.length)
+        for rows, batch in self._blocks(queries, asof):
+            seen = forward.encode(batch, self._weights, self._settings)[2]
+            for place, row in enumerate(rows.tolist()):
+                out[row] = seen[place, :, 0, 1 : 1 + lengths[row]]
+        return out
+
+    def _blocks(self, queries: Log, asof: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], Batch]]:
+        """Rows of like length, and their batch."""
+        queries = self._in_own_words(queries)
+        every = latest(queries, length=self._settings.length)
+        order = np.argsort(every.length, kind="stable")
+        behaviour = np.full(len(queries), self._asked_behaviour)
+        at = 0
+        while at < len(order):
+            longest = every.length[order[min(at + 256, len(order)) - 1]] + 1
+            rows = order[at : at + int(np.clip(BLOCK_TOKENS // longest, 1, 256))]
+            yield (
+                rows,
+                assemble(
+                    queries,
+                    every.take(rows),
+                    moment=asof,
+                    behaviour=behaviour,
+                    offset=int(self._artefact.words["offset"]),
+                ),
+            )
+            at += len(rows)
+
+    def _in_own_words(self, queries: Log) -> Log:
+        """Context codes of the log as the codes the model learned; a word it never met is unknown."""
+        learned: Mapping[str, list[str]] = self._artefact.words["contexts"]
+        context = {}
+        for name, (names, codes) in queries.context.items():
+            place = {word: code for code, word in enumerate(learned.get(name, []))}
+            table = np.array([place.get(word, -1) for word in names] + [-1], dtype=np.int16)
+            context[name] = (tuple(learned.get(name, ())), table[codes])
+        return replace(queries, context=context)
+
+    def _logits(self, batch: Batch, state: NDArray[np.float32], token: NDArray[np.float32]) -> NDArray[np.float32]:
+        """[B, V] for one question a row."""
+        weights, counts, V = self._weights, self._artefact.counts, len(self.view_items)
+        own = forward.pointer(batch, state, token, weights, self._settings)[:, 0]  # [B, U]
+        state = state[:, 0]
+        z = state @ weights["items"].T + weights["bias"]
+        share = state @ weights["channel_weight.weight"].T + weights["channel_weight.bias"]  # [B, C]
+        if counts["popularity"].shape[1]:
+            z += share[:, :-1] @ counts["popularity"].T
+        z += share[:, -1:] * np.log1p(self._covisits(batch))
+        padded = np.concatenate([z, np.zeros_like(z[:, :1])], axis=1)
+        np.add.at(padded, (np.arange(len(z))[:, None], batch.slot_item), own)
+        return padded[:, :V]
+
+    def _covisits(self, batch: Batch) -> NDArray[np.float32]:
+        """float32 [B, V], how much the co-visits of the latest events lift each item."""
+        V, near, weight = len(self.view_items), self._artefact.counts["near"], self._artefact.counts["near_weight"]
+        recent = batch.recent[:, 0]  # [B, M]
+        fade = np.float32(BACK_DECAY) ** batch.recent_back[:, 0] * (recent < V)
+        fade /= np.maximum(fade.sum(axis=1, keepdims=True), 1e-6)
+        known = np.minimum(recent, V - 1)
+        cell = np.arange(len(recent))[:, None, None] * (V + 1) + near[known]  # [B, M, K]
+        lift = np.bincount(cell.ravel(), (fade[..., None] * weight[known]).ravel(), minlength=len(recent) * (V + 1))
+        return lift.reshape(len(recent), V + 1)[:, :-1].astype(np.float32)

@@ -1,0 +1,48 @@
+"""The model card: what was trained, on what, how well it did and what it does not know, for a reader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def write_card(facts: Mapping[str, Any]) -> str:
+    """Markdown of a model's facts, as kept in metrics.json."""
+    data, settings = facts["data"], facts["settings"]
+    held = facts["validation"]
+    lines = [
+        "# Model card",
+        "",
+        f"Trained {facts['trained_at']} by Regard {facts['version']}, {facts['seconds']:.0f} s, {facts['hardware']}.",
+        "",
+        "## Data",
+        "",
+        f"- {data['events']:,} events of {data['customers']:,} customers on {data['items']:,} items, time: {data['clock']}.",
+        f"- Behaviours read: {', '.join(data['behaviours'])}. Wanting means: {', '.join(data['target'])}.",
+        f"- {data['questions']:,} questions learned from; the view ends at {data['cut'] or 'its last event'}.",
+        f"- Content features of items: {data['features']:,}; item texts and prices are used as given where they carry no date.",
+        "",
+        "## Training",
+        "",
+        f"- {facts['steps']:,} steps ({facts['epochs']:.1f} epochs), seed {facts['seed']}, {facts['threads']} threads, {facts['precision']}.",
+        f"- `--steps {facts['steps']}` with the same data, seed, threads and version gives the same weights on one machine.",
+        "- Held-back last slice: "
+        + (
+            f"NDCG@10 {held:.4f} when training stopped (it chose the number of steps)."
+            if held is not None
+            else "too few customers to hold anything back."
+        ),
+        f"- Propensities are calibrated with slope {facts['calibration']['slope']:.2f} and intercept {facts['calibration']['intercept']:.2f}.",
+        "",
+        "## Settings, all by rule",
+        "",
+        *(f"- {name}: {value}" for name, value in settings.items()),
+        "",
+        "## Limits",
+        "",
+        "- Scores say what is likely to follow, not what would be caused by showing it.",
+        "- Events after the view, and items first seen after it, are known only through content and counts.",
+        "- `regard evaluate` measures the recipe on a cut it has not seen; the figure above is not that measurement.",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,289 @@
+"""fit: from a training view to a model folder, within a budget, resumable.
+
+The trial (see `training.trial`) finds the number of steps on a slice held back; the final pass trains on the whole view for that number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import time
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import regard
+from regard.errors import RegardError
+from regard.model.artefact import Artefact, save
+from regard.progress import Progress, Silent
+from regard.sequences.batches import CONTEXTS
+from regard.sequences.view import Split, View
+from regard.training import checkpoint
+from regard.training.calibrate import Calibration
+from regard.training.card import write_card
+from regard.training.loop import Loop, Tally
+from regard.training.setup import Setup, set_up
+from regard.training.trial import Trial, hold_back, of_split, run_trial
+
+DEFAULT_EPOCHS = 8
+"""Epochs where the data are too few to hold anything back."""
+
+SPARE = 0.1
+"""Part of the budget kept for counting, writing and the last look."""
+
+CHECKPOINTS = 10
+"""Checkpoints of a final pass: a kill costs a tenth of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What a fit did.
+
+    Args:
+        folder: the model. steps: of the final pass. seconds: wall time of everything.
+        validation: NDCG@10 of the trial's best look, None where nothing was held back.
+        facts: everything the model card says.
+    """
+
+    folder: str
+    steps: int
+    seconds: float
+    validation: float | None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def fit(
+    view: View,
+    *,
+    folder: str | Path,
+    budget_seconds: float = 300.0,
+    steps: int | None = None,
+    validation: Split | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    resume: bool = False,
+) -> Report:
+    """Train a model on a view and write it to `folder`.
+
+    Args:
+        view: all that may be seen.
+        folder: where the model goes; a model that is there already is replaced when the new one is complete.
+        budget_seconds: wall time for everything; the trial's first steps tell how many steps that is.
+        steps: train exactly this many instead.
+        validation: questions that choose the number of steps, where the caller has them (they are not trained on afterwards);
+            the default holds back the view's own last slice and trains on all of it in the end.
+        seed: the same view, seed, steps and threads give the same weights on one machine.
+        progress: hears how far it is.
+        resume: go on from the checkpoint in `folder` if it belongs to this very fit.
+
+    Raises:
+        RegardError: the view holds no question to learn from.
+    """
+    job = _Job(view, Path(folder), seed=seed, budget=budget_seconds, progress=progress or Silent())
+    if job.whole.data.weight.sum() == 0:
+        raise RegardError("nobody came back: there is nothing to learn a sequence from", hint="ingest a longer log")
+    saved = checkpoint.read(job.checkpoints) if resume else None
+    if saved is not None and saved.facts["job"] != job.identity:
+        saved = None
+    if validation is not None:
+        return job.finish(*job.choose(validation, steps))
+    trial = _known_trial(saved, steps) or job.try_out(steps)
+    return job.finish(job.train(trial, saved if _known_trial(saved, steps) else None), trial)
+
+
+def _known_trial(saved: checkpoint.Checkpoint | None, steps: int | None) -> Trial | None:
+    if saved is None or (steps is not None and saved.facts["trial"]["steps"] != steps):
+        return None
+    told = saved.facts["trial"]
+    return Trial(**{**told, "calibration": Calibration(**told["calibration"])})
+
+
+class _Job:
+    """One fit: what its parts share."""
+
+    def __init__(self, view: View, folder: Path, *, seed: int, budget: float, progress: Progress) -> None:
+        self.began, self.began_at = time.monotonic(), datetime.now(UTC)
+        self.folder, self.seed, self.budget, self.progress = folder, seed, budget, progress
+        self.checkpoints = folder / "checkpoint"
+        progress.start("counting")
+        self.whole = set_up(view)
+        progress.finish()
+        self.identity = f"{seed}-{regard.__version__}-{_digest(view)}"
+        self.events, self.seconds = 0, 0.0
+
+    def choose(self, validation: Split, steps: int | None) -> tuple[Loop, Trial]:
+        """Train on the whole view and keep the weights that the caller's questions like best."""
+        held = of_split(validation)
+        if held is None:
+            raise RegardError(
+                f"only {len(validation)} validation questions: too few to choose by", hint="leave validation out"
+            )
+        loop, best = self.whole.loop(self.seed), dict[str, Tensor]()
+
+        def keep(weights: dict[str, Tensor]) -> None:
+            best.update({name: value.clone() for name, value in weights.items()})
+
+        def spent(trial: Trial, tally: Tally) -> bool:
+            return self._left() < tally.seconds
+
+        self.progress.start("training")
+        trial = run_trial(
+            loop,
+            held,
+            steps_per_epoch=self.whole.data.steps_per_epoch(),
+            steps=steps,
+            spent=spent,
+            tick=self._tick,
+            keep=keep,
+        )
+        self.progress.finish(f"{loop.step:,} steps, best after {trial.steps:,}")
+        loop.average = best
+        return loop, trial
+
+    def try_out(self, steps: int | None) -> Trial:
+        """Find the number of steps and the calibration on a slice held back."""
+        held = hold_back(self.whole.view)
+        default = steps or DEFAULT_EPOCHS * self.whole.data.steps_per_epoch()
+        if held is None:
+            return Trial(steps=default)
+        setup = set_up(held.split.view)
+        growth = max(1.0, self.whole.data.size.sum() / max(1, setup.data.size.sum()))
+
+        def spent(trial: Trial, tally: Tally) -> bool:
+            per_step = tally.seconds / tally.steps
+            return self._left() < trial.steps * per_step * growth + tally.seconds
+
+        self.progress.start("finding out how long to train")
+        trial = run_trial(
+            setup.loop(self.seed),
+            held,
+            steps_per_epoch=setup.data.steps_per_epoch(),
+            steps=steps,
+            spent=spent,
+            tick=self._tick,
+        )
+        self.progress.finish(f"{trial.steps:,} steps, NDCG@10 {trial.best or 0:.3f} on the last slice")
+        return trial
+
+    def train(self, trial: Trial, saved: checkpoint.Checkpoint | None) -> Loop:
+        """Train on the whole view for the trial's number of steps."""
+        loop = self.whole.loop(self.seed)
+        if saved is not None:
+            checkpoint.restore(loop, saved)
+        facts = {"job": self.identity, "trial": asdict(trial)}
+        self.progress.start("training", float(trial.steps))
+        self.progress.advance(float(loop.step))
+        every = max(1, trial.steps // CHECKPOINTS)
+        while loop.step < trial.steps:
+            tally = loop.run(min(every, trial.steps - loop.step), tick=self._tick)
+            self.events, self.seconds = self.events + tally.events, self.seconds + tally.seconds
+            checkpoint.keep(loop, facts, self.checkpoints)
+        self.progress.finish(f"{trial.steps:,} steps")
+        return loop
+
+    def finish(self, loop: Loop, trial: Trial) -> Report:
+        """Write the model folder; the checkpoint goes when the model is there."""
+        self.progress.start("writing the model")
+        facts = self._facts(trial)
+        artefact = to_artefact(loop, self.whole, calibration=trial.calibration, facts=facts)
+        save(artefact, self.folder, card=write_card(facts))
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+        self.progress.finish()
+        return Report(
+            folder=str(self.folder), steps=trial.steps, seconds=facts["seconds"], validation=trial.best, facts=facts
+        )
+
+    def _tick(self, events: int) -> None:
+        self._recent = events
+        self.progress.advance(1.0, f"{events:,} events")
+
+    def _left(self) -> float:
+        return self.budget * (1 - SPARE) - (time.monotonic() - self.began)
+
+    def _facts(self, trial: Trial) -> dict[str, Any]:
+        view, data = self.whole.view, self.whole.data
+        return {
+            "version": regard.__version__,
+            "trained_at": self.began_at.isoformat(timespec="seconds"),
+            "seconds": round(time.monotonic() - self.began, 1),
+            "steps": trial.steps,
+            "epochs": trial.steps / data.steps_per_epoch(),
+            "events_per_second": round(self.events / self.seconds) if self.seconds else None,
+            "seed": self.seed,
+            "threads": torch.get_num_threads(),
+            "precision": "bf16 products, fp32 sums" if loop_is_fast() else "fp32",
+            "hardware": f"{platform.machine()}, {os.cpu_count()} cores",
+            "validation": trial.best,
+            "curve": trial.curve,
+            "calibration": asdict(trial.calibration),
+            "settings": self.whole.settings.to_json(),
+            "data": {
+                "events": view.log.events,
+                "customers": int((view.log.lengths > 0).sum()),
+                "items": len(view.log.items),
+                "questions": len(data.questions),
+                "features": len(view.content.names),
+                "behaviours": list(view.log.behaviours),
+                "target": list(view.target),
+                "clock": view.log.clock,
+                "cut": None if view.cut is None else datetime.fromtimestamp(view.cut, UTC).isoformat(),
+            },
+        }
+
+
+def loop_is_fast() -> bool:
+    """Whether products are formed in bf16 on this machine."""
+    from regard.model.loss import has_fast_bf16
+
+    return has_fast_bf16()
+
+
+def to_artefact(loop: Loop, setup: Setup, *, calibration: Calibration, facts: dict[str, Any]) -> Artefact:
+    """A loop's averaged weights, with the counts as of the end of the view."""
+    view, popular, near = setup.view, setup.popularity, setup.neighbours
+    network = loop.network
+    network.load_state_dict(loop.average)
+    network.eval()
+    with torch.no_grad():
+        table = network.items().numpy()
+    weights = {name: value.numpy() for name, value in loop.average.items() if not name.startswith("items.id")}
+    none = np.empty((len(view.log.items), 0), dtype=np.float32)
+    return Artefact(
+        settings=setup.settings,
+        words={
+            "behaviours": list(view.log.behaviours),
+            "target": list(view.target),
+            "contexts": {name: list(view.log.context[name][0]) for name in CONTEXTS if name in view.log.context},
+            "clock": view.log.clock,
+            "time_zone": view.log.time_zone,
+            "cut": view.cut,
+            "offset": setup.data.offset,
+        },
+        weights={"items": table, **weights},
+        counts={
+            "popularity": none if popular is None else popular.table[-1],
+            "near": near.items[near.full],
+            "near_weight": near.weights[near.full],
+        },
+        items=view.log.items,
+        merchandise=view.log.merchandise,
+        features=view.content.names,
+        calibration=asdict(calibration),
+        metrics=facts,
+    )
+
+
+def _digest(view: View) -> str:
+    log = view.log
+    digest = hashlib.sha256()
+    for array in (log.offsets, log.item, log.behaviour, log.time, log.merchandise, view.content.features.values):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    digest.update(repr((view.cut, view.target)).encode())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,75 @@
+"""Sizing: every setting of model and training as a function of the data's statistics. No data set has a name here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from regard.model.settings import Settings
+from regard.sequences.batches import CONTEXTS
+from regard.sequences.counts import Popularity
+from regard.sequences.log import DAY
+from regard.sequences.view import View
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How to train.
+
+    Args:
+        tokens: padded tokens per batch; small batches take many steps, and steps are what small data need.
+        questions: questions per batch, where baskets are many and histories short.
+        rate: learning rate of AdamW after warm-up.
+        warm_up: steps over which the rate rises.
+        decay: weight decay of the matrices; embeddings and scalars have none.
+        average: share of the running weight average kept per step.
+        side_share: total weight of questions about other behaviours than the targets, relative to those about targets.
+        hazard_share: weight of the 'anything wanted by when' loss beside the next-basket loss.
+        clip: norm above which a gradient is shortened.
+    """
+
+    tokens: int = 6_000
+    questions: int = 512
+    rate: float = 2e-3
+    warm_up: int = 50
+    decay: float = 0.01
+    average: float = 0.99
+    side_share: float = 1.0
+    hazard_share: float = 0.2
+    clip: float = 5.0
+
+
+def size_model(view: View, popularity: Popularity | None) -> Settings:
+    """The network's shape for this view.
+
+    Width and depth grow with the number of events, dropout falls with it; the length covers nine of ten customers, between 64 and 512
+    events; heads fade over the time scales on which this log lives.
+    """
+    log = view.log
+    events = max(log.events, 1)
+    lengths = log.lengths[log.lengths > 0]
+    long = float(np.percentile(lengths, 95)) if len(lengths) else 1.0
+    span = max((int(log.time.max()) - int(log.time.min())) / DAY, 1.0) if log.events and log.clock == "clock" else 0.0
+    contexts = tuple(len(log.context[name][0]) + 1 if name in log.context else 1 for name in CONTEXTS) + (25, 8)
+    return Settings(
+        items=len(log.items),
+        behaviours=len(log.behaviours),
+        contexts=contexts,
+        features=len(view.content.names),
+        width=32 if events < 20_000 else 64 if events < 5_000_000 else 128,
+        layers=2,
+        time_scales=(0.0, span / 300, span / 10, 0.0) if span else (0.0, 0.0, 0.0, 0.0),
+        back_scales=(0.0, 0.0, 0.0, 2.0) if span else (0.0, 1.0, 4.0, 16.0),
+        pointer_heads=4,
+        half_lives=() if popularity is None else popularity.half_lives,
+        seasonal=popularity is not None and popularity.channels > len(popularity.half_lives),
+        length=int(np.clip(2 ** np.ceil(np.log2(long)), 64, 512)),
+        neighbours=100 if len(log.items) <= 100_000 else 50,
+        dropout=0.4 if events < 1_000_000 else 0.2,
+    )
+
+
+def plan_training(view: View) -> Plan:
+    """Batch size, rates and weights for this view."""
+    return Plan(tokens=2_000 if view.log.events < 50_000 else 6_000)

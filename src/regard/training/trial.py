@@ -1,0 +1,185 @@
+"""The trial: train on all but the last slice of a view and watch how well that slice is predicted.
+
+It gives the number of steps, the calibration of the propensities and an honest figure; the weights themselves are thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from regard.metrics import ranking
+from regard.sequences.log import DAY, Log
+from regard.sequences.split import ContentOf, leave_one_out, midnight, time_split
+from regard.sequences.view import Content, Split, View
+from regard.sequences.vocabulary import Vocabulary
+from regard.training.calibrate import Calibration, calibrate
+from regard.training.loop import Loop, Tally
+
+LOOKS_PER_EPOCH = 2
+"""Times per epoch that the slice is looked at."""
+
+STALE_LOOKS = 5
+"""Looks without a better figure after which the trial ends."""
+
+LEAST_ASKED = 50
+"""Customers the slice must ask about to tell anything."""
+
+MOST_ASKED = 1_500
+"""Customers asked per look; more would make looking slow and the choice no better."""
+
+SLICE_DAYS = 30
+"""Days of the slice, or a tenth of the view where that is less."""
+
+MOST_EPOCHS = 60
+"""Epochs a trial may take, however generous the budget."""
+
+
+@dataclass(kw_only=True)
+class Trial:
+    """What a trial found.
+
+    Args:
+        steps: after which the figure was best. best: NDCG@10 then; None where nothing could be held back.
+        curve: step, seconds of training, loss and NDCG@10 of every look. calibration: of the propensities, at the best look.
+    """
+
+    steps: int
+    best: float | None = None
+    curve: list[dict[str, float]] = field(default_factory=list)
+    calibration: Calibration = field(default_factory=Calibration)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Slice:
+    """The last slice of a view, held back.
+
+    Args:
+        split: questions about the baskets of half the customers.
+        others: histories of the other half, for calibration. asof: when they are asked. happened: bool, whether they wanted anything within `days`.
+        days: horizon of `happened`; None where there is no clock and nothing to calibrate.
+    """
+
+    split: Split
+    others: Log
+    happened: NDArray[np.bool_]
+    days: float | None
+
+
+def hold_back(view: View) -> Slice | None:
+    """Hold the view's own last slice back; None where it asks about too few customers to tell anything."""
+    log = view.log
+    if log.clock != "clock" or view.cut is None:
+        return of_split(leave_one_out(log, target=view.target, content_of=_same_content(view), mask=None))
+    days = int(np.clip((view.cut - int(log.time.min())) / DAY // 10, 1, SLICE_DAYS))
+    cut = midnight(view.cut - 1, log.time_zone, days=1 - days)
+    if not (log.time < cut).any():
+        return None
+    split = time_split(log, target=view.target, content_of=_same_content(view), days=days, cut=cut)
+    asked = np.isin(log.customers.codes(split.queries.customers.ids.to_pylist()), _half(len(log)))
+    later = np.flatnonzero(view.targets & (log.time >= cut) & (log.time < cut + days * DAY))
+    came = np.bincount(log.owner[later], minlength=len(log)) > 0
+    others = np.setdiff1d(np.flatnonzero(split.view.log.lengths > 0), _half(len(log)))
+    found = of_split(_only(split, np.flatnonzero(asked)))
+    if found is None:
+        return None
+    return Slice(split=found.split, others=split.view.log.take(others), happened=came[others], days=float(days))
+
+
+def of_split(split: Split) -> Slice | None:
+    """A slice made of questions alone, without calibration."""
+    if len(split) < LEAST_ASKED:
+        return None
+    rows = np.sort(np.random.default_rng(0).permutation(len(split))[:MOST_ASKED])
+    return Slice(
+        split=_only(split, rows), others=split.queries.take(rows[:0]), happened=np.empty(0, dtype=bool), days=None
+    )
+
+
+def run_trial(
+    loop: Loop,
+    held: Slice,
+    *,
+    steps_per_epoch: int,
+    steps: int | None,
+    spent: Callable[[Trial, Tally], bool],
+    tick: Callable[[int], None],
+    keep: Callable[[dict[str, Tensor]], None] = lambda weights: None,
+) -> Trial:
+    """Train and look until it stops getting better, the budget is spent or `steps` are done.
+
+    Args:
+        loop: a fresh loop over the slice's view.
+        steps: take exactly this many and look once; None = find out.
+        spent: told the trial so far and the last tally, whether going on would break the budget.
+        tick: hears the events of each step. keep: is handed the averaged weights of every best look.
+    """
+    every = steps or max(1, steps_per_epoch // LOOKS_PER_EPOCH)
+    limit = steps or MOST_EPOCHS * steps_per_epoch
+    trial, stale, seconds = Trial(steps=every), 0, 0.0
+    while loop.step < limit:
+        tally = loop.run(min(every, limit - loop.step), tick=tick)
+        seconds += tally.seconds
+        figure = look(loop, held.split)
+        trial.curve.append(
+            {"step": loop.step, "seconds": round(seconds, 1), "loss": tally.loss / tally.steps, "ndcg": figure}
+        )
+        stale += 1
+        if trial.best is None or figure > trial.best:
+            trial.best, trial.steps, stale = figure, loop.step, 0
+            trial.calibration = _calibration(loop, held)
+            keep(loop.average)
+        if stale >= STALE_LOOKS or spent(trial, tally):
+            break
+    return trial
+
+
+def look(loop: Loop, split: Split) -> float:
+    """Mean NDCG@10 of the averaged weights on the split's questions."""
+    found = np.empty(len(split))
+    for rows, scores, _ in loop.answer(split.queries, split.asof, horizon=1.0):
+        barred = blocked_cells(split, rows)
+        scores[barred] = -np.inf
+        found[rows] = ranking.ndcg(ranking.ranks(scores, split.targets.take(rows)), 10)
+    return float(found.mean())
+
+
+def blocked_cells(split: Split, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(row, item) of the scores that the split's mask takes out."""
+    queries = split.queries.take(rows)
+    gone = np.zeros(queries.events, dtype=bool)
+    if split.mask != "none":
+        gone = queries.item >= 0
+    if split.mask == "target":
+        gone &= queries.is_behaviour(split.view.target)
+    return queries.owner[gone], queries.item[gone].astype(np.int64)
+
+
+def _calibration(loop: Loop, held: Slice) -> Calibration:
+    if held.days is None or len(held.others) == 0:
+        return Calibration()
+    assert held.split.view.cut is not None
+    told = np.empty(len(held.others))
+    asof = np.full(len(held.others), held.split.view.cut, dtype=np.int64)
+    for rows, _, logits in loop.answer(held.others, asof, horizon=held.days, scores=False):
+        told[rows] = logits
+    return calibrate(told, held.happened)
+
+
+def _half(customers: int) -> NDArray[np.int64]:
+    return np.flatnonzero(np.random.default_rng(0).random(customers) < 0.5)
+
+
+def _only(split: Split, rows: NDArray[np.int64]) -> Split:
+    return replace(split, queries=split.queries.take(rows), asof=split.asof[rows], targets=split.targets.take(rows))
+
+
+def _same_content(view: View) -> ContentOf:
+    def content(items: Vocabulary, before: int | None) -> Content:
+        return view.content.take(view.log.items.codes(items.ids.to_pylist()))
+
+    return content
