@@ -108,4 +108,5 @@ class Block(nn.Module):
         seen = attend(query, key, value, bias).transpose(1, 2).reshape(B, T, D)
         x = x + torch.sigmoid(self.read_gate(x)) * self.drop(self.out(seen))
         value, gate = self.inner(self.think_norm(x)).chunk(2, dim=-1)  # 2 x [B, T, 2D]
-        return x + torch.sigmoid(self.think_gate(x)) * self.drop(self.outer(F.silu(gate) * value))
+        thought: Tensor = torch.sigmoid(self.think_gate(x)) * self.drop(self.outer(F.silu(gate) * value))
+        return x + thought

@@ -59,4 +59,5 @@ class Settings:
     @classmethod
     def from_json(cls, raw: dict[str, Any]) -> Settings:
         """The inverse of `to_json`; an unknown or missing name raises TypeError."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()})
+        plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
+        return cls(**plain)

@@ -7,7 +7,8 @@ Legend: `B` rows, `L` events, `Q` questions, `U` different items of a row, `M` r
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -224,12 +225,16 @@ def _recent(
 
 
 def _one_empty_event(log: Log) -> Log:
-    from dataclasses import replace
-
-    one = {"item": [-1], "behaviour": [0], "time": [0], "basket": [0], "quantity": [np.nan]}
-    context = {name: (names, np.full(1, -1, dtype=np.int16)) for name, (names, _) in log.context.items()}
+    """The log with one event of nothing, so that padding has a row to point at."""
     return replace(
-        log, context=context, **{name: np.array(value, dtype=getattr(log, name).dtype) for name, value in one.items()}
+        log,
+        item=np.full(1, -1, dtype=np.int32),
+        behaviour=np.zeros(1, dtype=np.int16),
+        time=np.zeros(1, dtype=np.int64),
+        basket=np.zeros(1, dtype=np.int32),
+        quantity=np.full(1, np.nan, dtype=np.float32),
+        value=np.full(1, np.nan, dtype=np.float32),
+        context={name: (names, np.full(1, -1, dtype=np.int16)) for name, (names, _) in log.context.items()},
     )
 
 
@@ -248,6 +253,6 @@ def buckets(size: NDArray[np.integer[Any]], *, tokens: int, rng: np.random.Gener
             longest, held = length, 0
         held += 1
     cuts.append(len(order))
-    groups = [order[a:b] for a, b in zip(cuts[:-1], cuts[1:], strict=True) if b > a]
+    groups = [order[a:b] for a, b in pairwise(cuts) if b > a]
     for number in rng.permutation(len(groups)):
         yield groups[number]

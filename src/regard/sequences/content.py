@@ -1,4 +1,6 @@
-"""Content: what is known of items beside their ids, as a bag of features each, so that an item nobody has touched yet is no stranger."""
+"""Content: what is known of items beside their ids, as a bag of features each, so that an item nobody has touched yet
+is no stranger.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,8 @@ _IS_HAN = re.compile(rf"[{_HAN}]")
 def read_content(store: Store, items: Vocabulary, before: int | None = None) -> Content:
     """Content features of items: words of the name, levels of the category, the brand and a price band.
 
-    Names, categories, brands and prices come from the items tables (undated, used as given) and, where these are silent, from
-    the events before `before`.
+    Names, categories, brands and prices come from the items tables (undated, used as given) and, where these are
+    silent, from the events before `before`.
 
     Args:
         store: the workspace's store.
@@ -45,7 +47,7 @@ def read_content(store: Store, items: Vocabulary, before: int | None = None) -> 
 def features_of(table: pa.Table, items: Vocabulary) -> Content:
     """Content features from a table with the columns item and any of item_name, category, brand, price.
 
-    >>> table = pa.table({"item": ["a", "b", "c"], "item_name": ["Red lamp", "Blue LAMP", "玻璃杯"], "price": [1.0, 2.0, None]})
+    >>> table = pa.table({"item": ["a", "b", "c"], "item_name": ["Red lamp", "Blue LAMP", "玻璃杯"]})
     >>> features_of(table, Vocabulary(["a", "b", "c"])).names
     ('word:lamp',)
     """
@@ -65,7 +67,8 @@ def features_of(table: pa.Table, items: Vocabulary) -> Content:
 
 
 def words(text: str) -> Iterator[str]:
-    """Features of a name: lower-cased words; where words are not parted by blanks (Chinese, Japanese), pairs of characters.
+    """Features of a name: lower-cased words; where words are not parted by blanks (Chinese, Japanese), pairs of
+    characters.
 
     >>> sorted(words("LED-Lampe 15cm 玻璃杯"))
     ['word:cm', 'word:lampe', 'word:led', 'word:玻璃', 'word:璃杯']

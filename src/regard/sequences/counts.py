@@ -40,7 +40,8 @@ class Popularity:
 
     Args:
         moments: int64 [T] seconds, rising; row t counts events before moments[t].
-        table: float32 [T, V, C], log1p(V x share) per channel: decayed with each half-life, then, where a year has passed, the weeks around the same day last year.
+        table: float32 [T, V, C], log1p(V x share) per channel: decayed with each half-life and, last, where the log is
+            longer than a year, the weeks around the same day last year.
         half_lives: days of the decaying channels.
     """
 
@@ -51,7 +52,7 @@ class Popularity:
     @property
     def channels(self) -> int:
         """C."""
-        return self.table.shape[2]
+        return int(self.table.shape[2])
 
     def row(self, moment: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
         """The latest row not after each moment."""
@@ -106,7 +107,7 @@ def popularity(view: View) -> Popularity | None:
     return Popularity(moments=moments, table=np.log1p(table * V), half_lives=lives)
 
 
-def _last_year(fresh: sp.csr_matrix, days: float) -> NDArray[np.float32]:
+def _last_year(fresh: Any, days: float) -> NDArray[np.float32]:
     """float32 [T, V], counts from 5 days before to 25 days after the same day of last year: what that season brought next."""
     total = np.cumsum(fresh.toarray(), axis=0)
     t = np.arange(len(total))
@@ -166,7 +167,7 @@ def neighbours(view: View, *, width: int) -> Neighbours:
     return _editions([*(total - fold for fold in folds), total], width, None)
 
 
-def _pairs(log: Log, rows: NDArray[np.int64], part: NDArray[np.int64], parts: int) -> list[sp.csr_matrix]:
+def _pairs(log: Log, rows: NDArray[np.int64], part: NDArray[np.int64], parts: int) -> list[Any]:
     """[V, V] counts over the events `rows`, one matrix per part; a pair belongs to the part of its later event."""
     V, owner = len(log.items), log.owner[rows]
     if len(rows) == 0:
@@ -183,9 +184,7 @@ def _pairs(log: Log, rows: NDArray[np.int64], part: NDArray[np.int64], parts: in
     ]
 
 
-def _pairs_of_part(
-    X: sp.csr_matrix, who: NDArray[np.int64], later: NDArray[np.int64], reach: int, *, together: bool
-) -> sp.csr_matrix:
+def _pairs_of_part(X: Any, who: NDArray[np.int64], later: NDArray[np.int64], reach: int, *, together: bool) -> Any:
     """Counts of the pairs whose later basket is one of `later`. X: [baskets, V]; who: the customer of each basket."""
     total = X[later].T @ X[later] if together else sp.csr_matrix((X.shape[1], X.shape[1]), dtype=np.float32)
     for d in range(1, reach + 1):
@@ -199,7 +198,7 @@ def _pairs_of_part(
     return total
 
 
-def _editions(counts: list[sp.csr_matrix], width: int, moments: NDArray[np.int64] | None) -> Neighbours:
+def _editions(counts: list[Any], width: int, moments: NDArray[np.int64] | None) -> Neighbours:
     V = counts[0].shape[0]
     width = min(width, max(1, max(int(np.diff(one.indptr).max(initial=1)) for one in counts)))
     items = np.full((len(counts), V, width), V, dtype=np.int32)
@@ -209,7 +208,7 @@ def _editions(counts: list[sp.csr_matrix], width: int, moments: NDArray[np.int64
     return Neighbours(items=items, weights=weights, moments=moments)
 
 
-def _strongest(counts: sp.csr_matrix, items: NDArray[np.int32], weights: NDArray[np.float32]) -> None:
+def _strongest(counts: Any, items: NDArray[np.int32], weights: NDArray[np.float32]) -> None:
     """Fill [V, K] with each row's K largest shares, times V; a thin row's shares are damped as if it had one more neighbour."""
     V, width = items.shape
     for a in range(V):

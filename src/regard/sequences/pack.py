@@ -1,7 +1,9 @@
-"""Packing: the store's events as a Log, memory-mapped from cache/, built in one pass with memory for a few hundred thousand rows.
+"""Packing: the store's events as a Log, memory-mapped from cache/, built in one pass with memory for a few hundred
+thousand rows.
 
-The engine streams events sorted by customer and time; every batch is cut at the last customer boundary, its baskets are found, repeated
-lines merged, and the columns appended to .npy files. A finished folder appears under its name at once or not at all.
+The engine streams events sorted by customer and time; every batch is cut at the last customer boundary, its baskets
+are found, repeated lines merged, and the columns appended to .npy files. A finished folder appears under its name at
+once or not at all.
 """
 
 from __future__ import annotations
@@ -36,8 +38,13 @@ FORMAT = 1
 
 CONTEXT = ("channel", "device", "place")
 _COLUMNS: dict[str, Any] = {
-    "item": np.int32, "behaviour": np.int16, "time": np.int64, "basket": np.int32, "quantity": np.float32, "value": np.float32
-}  # fmt: skip
+    "item": np.int32,
+    "behaviour": np.int16,
+    "time": np.int64,
+    "basket": np.int32,
+    "quantity": np.float32,
+    "value": np.float32,
+}
 _HEADER = 128
 """Bytes of a .npy header of one dimension."""
 _QUARTER = 900
@@ -47,13 +54,14 @@ _QUARTER = 900
 def read_log(store: Store, *, behaviours: Sequence[str] | None = None, until: int | None = None) -> Log:
     """The events of a store as arrays; bot-like customers are in it (`store.bots()` names them).
 
-    All lines of a basket carry the time of its first event and stand where that stands. Lines of one item in one basket are one event:
-    quantities and values summed, since a basket is a set.
+    All lines of a basket carry the time of its first event and stand where that stands. Lines of one item in one
+    basket are one event: quantities and values summed, since a basket is a set.
 
     Args:
         store: the workspace's store.
         behaviours: keep only these; None = all.
-        until: seconds since 1970 UTC; only events before it, and merchandise as the rule would have judged then. None = all.
+        until: seconds since 1970 UTC; only events before it, and merchandise as the rule would have judged then.
+            None = all.
 
     Raises:
         WorkspaceError: a part is missing or damaged, or the disk is full.
@@ -113,7 +121,7 @@ def _select(held: set[str], clock: Clock) -> dict[str, str]:
     sign = "CASE behaviour WHEN 'refund' THEN -1 ELSE 1 END"
     if "quantity" in held:
         select["quantity"] = (
-            f"coalesce(CASE behaviour WHEN 'refund' THEN -abs(quantity) ELSE quantity END, 'NaN')::FLOAT"
+            "coalesce(CASE behaviour WHEN 'refund' THEN -abs(quantity) ELSE quantity END, 'NaN')::FLOAT"
         )
     if held & {"value", "price"}:
         units = (
@@ -225,15 +233,14 @@ class _Packer:
         if batch.num_rows == 0:
             return
         fresh = _changes(batch.column("customer"))
-        owner = np.cumsum(fresh)
+        owner = np.cumsum(fresh, dtype=np.int64)
         columns = self._columns(batch)
         grouped = np.flatnonzero(self._is_grouped()[columns["behaviour"]])
         head = np.arange(batch.num_rows)
         head[grouped] = grouped[self._baskets(batch, owner, columns, grouped)]
         rows = merge_lines(head, grouped, columns)
-        rows = rows[
-            np.argsort(head[rows], kind="stable")
-        ]  # contiguous baskets; the sort is quick where they are so already
+        # Baskets become contiguous; where they are so already, as nearly everywhere, a stable sort is one pass.
+        rows = rows[np.argsort(head[rows], kind="stable")]
         head, owner = head[rows], owner[rows]
         lengths = np.bincount(owner)
         starts = np.cumsum(lengths) - lengths
@@ -352,7 +359,8 @@ def merge_lines(
     Args:
         head: int64 [N] first row of each row's basket.
         grouped: rows that are lines of baskets.
-        columns: changed in place: 'quantity' and 'value' of a row that stays are the sums over its lines, NaN where all are unknown.
+        columns: changed in place: 'quantity' and 'value' of a row that stays are the sums over its lines, NaN
+            where all are unknown.
 
     Returns:
         int64, the rows that stay, rising.
@@ -392,11 +400,16 @@ def _load(folder: Path) -> Log | None:
         return None
     items = Vocabulary(ids["items"].combine_chunks())
     return Log(
-        customers=Vocabulary(ids["customers"].combine_chunks()), items=items, behaviours=tuple(about["behaviours"]),
-        offsets=arrays["offsets"], merchandise=np.ones(len(items), dtype=np.bool_), clock=about["clock"], time_zone=about["time_zone"],
+        customers=Vocabulary(ids["customers"].combine_chunks()),
+        items=items,
+        behaviours=tuple(about["behaviours"]),
+        offsets=arrays["offsets"],
+        merchandise=np.ones(len(items), dtype=np.bool_),
+        clock=about["clock"],
+        time_zone=about["time_zone"],
         context={name: (tuple(words), arrays[name]) for name, words in about["context"].items()},
         **{name: arrays[name] for name in _COLUMNS},
-    )  # fmt: skip
+    )
 
 
 def _size(folder: Path, name: str) -> int:

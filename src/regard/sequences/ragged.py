@@ -45,7 +45,7 @@ class Ragged:
     @property
     def lengths(self) -> NDArray[np.int64]:
         """int64 [R]."""
-        return np.diff(self.offsets)
+        return np.asarray(np.diff(self.offsets), dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

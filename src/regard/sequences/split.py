@@ -106,7 +106,12 @@ def time_split(
 
 
 def leave_one_out(
-    log: Log, *, target: tuple[str, ...], content_of: ContentOf = no_content, part: str = "test", mask: str | None = "seen"
+    log: Log,
+    *,
+    target: tuple[str, ...],
+    content_of: ContentOf = no_content,
+    part: str = "test",
+    mask: str | None = "seen",
 ) -> Split:
     """Each customer's last event is the test, the one before it the validation; fitting sees all but these two.
 
@@ -136,7 +141,12 @@ def leave_one_out(
 
 
 def held_out(
-    log: Log, answers: Mapping[str, Sequence[str]], *, target: tuple[str, ...], content_of: ContentOf = no_content, mask: str | None = None
+    log: Log,
+    answers: Mapping[str, Sequence[str]],
+    *,
+    target: tuple[str, ...],
+    content_of: ContentOf = no_content,
+    mask: str | None = None,
 ) -> Split:
     """The whole log is history; the answers (customer id -> item ids) come from elsewhere. Customers without history are left out."""
     view = view_until(log, None, target=target, content_of=content_of)
@@ -145,7 +155,9 @@ def held_out(
     names = [customer for customer, code in known.items() if code >= 0 and log.lengths[code] > 0]
     pairs = [(group, item) for group, customer in enumerate(names) for item in answers[customer]]
     queries = view.log.take(customers)
-    targets = Ragged.from_groups(np.array([g for g, _ in pairs], dtype=np.int64), view.log.items.codes([i for _, i in pairs]), len(names))
+    targets = Ragged.from_groups(
+        np.array([g for g, _ in pairs], dtype=np.int64), view.log.items.codes([i for _, i in pairs]), len(names)
+    )
     return Split(
         kind="held-out", view=view, queries=queries, asof=queries.time[queries.offsets[1:] - 1], targets=targets,
         mask=mask or default_mask(view), days=None, hash=_digest((names[g], item) for g, item in pairs),

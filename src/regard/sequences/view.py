@@ -54,7 +54,7 @@ class View:
         """bool [N], events that are targets: of a target behaviour, on an item that is merchandise."""
         log = self.log
         sold = np.append(log.merchandise, False)
-        return log.is_behaviour(self.target) & sold[log.item]
+        return np.asarray(log.is_behaviour(self.target) & sold[log.item])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from regard.training.fit import Report, fit
+    from regard.training.fitting import Report, fit
 
 __all__ = ["Report", "fit"]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from regard.training import fit as module
+        from regard.training import fitting as module
 
         return getattr(module, name)
     raise AttributeError(f"module 'regard.training' has no attribute {name!r}")

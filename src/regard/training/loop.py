@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +65,7 @@ class Loop:
         groups = [{"params": flat, "weight_decay": 0.0}, {"params": matrices, "weight_decay": plan.decay}]
         self.optimiser = torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.98), fused=True)
         self.lessons: Iterator[Lesson] = iter(())
-        self.epoch_state: dict[str, Any] = self.rng.bit_generator.state
+        self.epoch_state: Mapping[str, Any] = self.rng.bit_generator.state
         self.epoch_done = 0
 
     def run(self, steps: int, *, tick: Callable[[int], None] = lambda events: None) -> Tally:
@@ -76,7 +76,7 @@ class Loop:
             lesson = self._next()
             loss, hazard = self._losses(lesson)
             self.optimiser.zero_grad(set_to_none=True)
-            (loss + self.plan.hazard_share * hazard).backward()
+            torch.autograd.backward(loss + self.plan.hazard_share * hazard)
             nn.utils.clip_grad_norm_(self.network.parameters(), self.plan.clip)
             self.step += 1
             for group in self.optimiser.param_groups:
@@ -90,7 +90,7 @@ class Loop:
         tally.seconds = time.perf_counter() - begun
         return tally
 
-    def rewind(self, state: dict[str, Any], done: int) -> None:
+    def rewind(self, state: Mapping[str, Any], done: int) -> None:
         """Go to the `done`-th lesson of the epoch that the generator's `state` begins."""
         self.rng.bit_generator.state = state
         self.epoch_state, self.epoch_done = state, 0

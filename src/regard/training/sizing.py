@@ -51,11 +51,11 @@ def size_model(view: View, popularity: Popularity | None) -> Settings:
     lengths = log.lengths[log.lengths > 0]
     long = float(np.percentile(lengths, 95)) if len(lengths) else 1.0
     span = max((int(log.time.max()) - int(log.time.min())) / DAY, 1.0) if log.events and log.clock == "clock" else 0.0
-    contexts = tuple(len(log.context[name][0]) + 1 if name in log.context else 1 for name in CONTEXTS) + (25, 8)
+    known = [len(log.context[name][0]) + 1 if name in log.context else 1 for name in CONTEXTS]
     return Settings(
         items=len(log.items),
         behaviours=len(log.behaviours),
-        contexts=contexts,
+        contexts=(*known, 25, 8),
         features=len(view.content.names),
         width=32 if events < 20_000 else 64 if events < 5_000_000 else 128,
         layers=2,

@@ -35,7 +35,7 @@ def softplus(x: Array) -> Array:
 def rms_norm(x: Array, weight: Array) -> Array:
     """x over its root mean square, times `weight`."""
     scale = 1 / np.sqrt(np.einsum("...d,...d->...", x, x) / x.shape[-1] + EPSILON)
-    return x * scale[..., None] * weight
+    return np.asarray(x * scale[..., None] * weight)
 
 
 def read_bias(batch: Batch, settings: Settings) -> Array:
@@ -59,7 +59,7 @@ def read_bias(batch: Batch, settings: Settings) -> Array:
 
 def attend(query: Array, key: Array, value: Array, bias: Array) -> tuple[Array, Array]:
     """Output [B, H, T, D/H] and weights [B, H, T, 1 + L]; shapes as in `model.attention.attend_plainly`."""
-    match = query @ key.swapaxes(-1, -2) / np.float32(np.sqrt(query.shape[-1])) + bias
+    match: Array = query @ key.swapaxes(-1, -2) / np.float32(np.sqrt(query.shape[-1])) + bias
     match -= match.max(axis=-1, keepdims=True)
     np.exp(match, out=match)
     match /= match.sum(axis=-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""fit: from a training view to a model folder, within a budget, resumable.
+"""Fitting: from a training view to a model folder, within a budget, resumable.
 
 The trial (see `training.trial`) finds the number of steps on a slice held back; the final pass trains on the whole view for that number.
 """
@@ -154,7 +154,7 @@ class _Job:
         if held is None:
             return Trial(steps=default)
         setup = set_up(held.split.view)
-        growth = max(1.0, self.whole.data.size.sum() / max(1, setup.data.size.sum()))
+        growth = max(1.0, float(self.whole.data.size.sum()) / max(1.0, float(setup.data.size.sum())))
 
         def spent(trial: Trial, tally: Tally) -> bool:
             per_step = tally.seconds / tally.steps
