@@ -251,7 +251,10 @@ def test_demo_goes_the_whole_way(tmp_path: Path, stand_in: None, monkeypatch: py
     small = ("--customers", 80, "--items", 40)
     done = told("demo", "demo", tmp_path / "demo", *small)
     assert done["page"] == str(tmp_path / "demo" / "page.html")
-    assert "exists already" in refused(1, "demo", tmp_path / "demo", *small)[0]
+    again = told("demo", "demo", tmp_path / "demo", *small)
+    assert (again["ingest"], again["train"]["model"]) == (done["ingest"], "m2")  # gone on with
+    (tmp_path / "mine").mkdir()
+    assert "is no demo" in refused(1, "demo", tmp_path / "mine", *small)[0]
     text = shown("demo", tmp_path / "again", *small, "--lang", "zh")
     assert "What to try next" in text
     command = next(line.split() for line in text.splitlines() if line.startswith("  regard recommend"))

@@ -15,6 +15,7 @@ from regard.cli.screen import Folder, Screen, heading, verb
 from regard.errors import WorkspaceError
 
 if TYPE_CHECKING:
+    from regard.simulate import Settings
     from regard.workspace import Workspace
 
 
@@ -42,19 +43,18 @@ def demo(
     lang: Annotated[str, typer.Option("--lang", help="en or zh, of the shop and the page.")] = "en",
 ) -> None:
     """Go the whole way with a simulated shop: ingest, train, evaluate, report."""
-    import regard
     from regard import simulate
-    from regard.config import Config
 
-    if folder.exists():
-        raise WorkspaceError(
-            f"{folder} exists already", hint=f"name another folder, or look at it: regard report {folder}"
-        )
-    drawn = simulate.shop(simulate.Settings(customers=customers, items=items, seed=seed, language=lang))
-    shop = regard.init(folder, config=Config(language=lang))
-    files = simulate.write(drawn, folder / "export", progress=screen.progress)
-    came = shop.ingest(
-        str(files["events"]), items=str(files["items"]), customers=str(files["customers"]), progress=screen.progress
+    settings = simulate.Settings(customers=customers, items=items, seed=seed, language=lang)
+    shop = _opened(screen, folder, settings)
+    came = (
+        next((entry.report for entry in shop.history() if not entry.undone), None)
+        or shop.ingest(
+            str(folder / "export" / "events.csv.gz"),
+            items=str(folder / "export" / "items.csv"),
+            customers=str(folder / "export" / "customers.csv"),
+            progress=screen.progress,
+        ).to_json()
     )
     trained = shop.train(budget=budget, progress=screen.progress)
     found = shop.evaluate(progress=screen.progress).to_json(lang)
@@ -65,7 +65,7 @@ def demo(
         {
             "folder": str(folder),
             "page": str(page),
-            "ingest": came.to_json(),
+            "ingest": came,
             "train": trained.to_json(),
             "evaluate": found,
             "customer": someone,
@@ -73,6 +73,23 @@ def demo(
         },
         lambda out: _shown(out, folder, page, found, answer),
     )
+
+
+def _opened(screen: Screen, folder: Path, settings: Settings) -> Workspace:
+    """The demo's workspace with the shop's export in it; a demo that was interrupted is gone on with."""
+    import regard
+    from regard import simulate
+    from regard.config import Config
+
+    export, unfinished = folder / "export", folder / "export.part"
+    if folder.exists() and not (export.is_dir() or unfinished.is_dir()):
+        raise WorkspaceError(f"{folder} exists already and is no demo", hint="name another folder: regard demo FOLDER")
+    if not export.is_dir():
+        simulate.write(simulate.shop(settings), unfinished, progress=screen.progress)
+        unfinished.rename(export)
+    if (folder / "regard.toml").exists():
+        return regard.open(folder)
+    return regard.init(folder, config=Config(language=settings.language))
 
 
 def _someone(shop: Workspace) -> str:

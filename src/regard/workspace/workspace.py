@@ -103,6 +103,18 @@ def open(folder: str | Path) -> Workspace:
 class Workspace:
     """One shop: its events, its models, its answers. Get one from `regard.open`.
 
+    >>> import tempfile, pyarrow
+    >>> shop = init(Path(tempfile.mkdtemp()) / "shop")
+    >>> events = pyarrow.table({
+    ...     "customer": ["ann", "ann", "bob"], "item": ["lamp", "bulb", "lamp"], "behaviour": ["purchase"] * 3,
+    ...     "time": ["2026-03-01", "2026-03-08", "2026-03-09"],
+    ... })
+    >>> shop.ingest(events).accepted
+    3
+    >>> answer = shop.recommend("bob", n=1)
+    >>> answer.items[0].item, answer.fallback_level, answer.exclude
+    ('bulb', 'counting', 'target')
+
     Args:
         folder: the workspace.
         store: its events.
