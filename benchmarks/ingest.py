@@ -2,8 +2,8 @@
 
     python benchmarks/ingest.py --events 10000000 --json benchmarks/results/ingest.json
 
-The file is drawn, streamed and seeded, in a temporary folder. A child process of its own ingests and packs it, so that the peak of memory
-is the product's and not that of the drawing.
+The file is drawn, streamed and seeded, in a temporary folder. A child process of its own ingests and packs it, so
+that the peak of memory is the product's and not that of the drawing.
 """
 
 from __future__ import annotations

@@ -35,8 +35,8 @@ from regard.events import engine, catalog
 from regard.events.store import Store
 def die(*given, **named):
     os.kill(os.getpid(), signal.SIGKILL)
-owner, name = {"rename": (engine, "make_durable"), "commit": (catalog.Catalog, "commit"), "inside": (catalog, "_apply")}[sys.argv[3]]
-setattr(owner, name, die)
+places = {"rename": (engine, "make_durable"), "commit": (catalog.Catalog, "commit"), "inside": (catalog, "_apply")}
+setattr(*places[sys.argv[3]], die)
 Store.open(sys.argv[1]).ingest(sys.argv[2])
 """
 
@@ -149,7 +149,7 @@ def test_too_little_memory_is_one_line_and_changes_nothing(tmp_path: Path, monke
     store, file = shop(tmp_path, 200_000)
     with monkeypatch.context() as patch:
         patch.setattr(Store, "_engine", lambda self: engine.Engine(self.folder, memory_mb=12))
-        with pytest.raises(WorkspaceError, match="not enough memory|disk is full"):
+        with pytest.raises(WorkspaceError, match=r"not enough memory|disk is full"):
             store.ingest(file)
     assert check_whole(store, 1_000, 1_000) == 1_000
     assert list((store.folder / "cache").glob("spill-*")) == []

@@ -1,4 +1,6 @@
-"""Rules over the whole store: who looks like a bot, which refunds belong to a purchase, what is not merchandise; and what doctor says."""
+"""Rules over the whole store: who looks like a bot, which refunds belong to a purchase, what is not merchandise; and
+what doctor says.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ DAY = 86_400
 def ingest(folder: Path, rows: list[dict[str, object]]) -> Store:
     names = dict.fromkeys(name for row in rows for name in row)
     columns = {name: [row.get(name) for row in rows] for name in names}
-    columns["time"] = pa.array([1_700_000_000_000_000 + 1_000_000 * int(str(t)) for t in columns["time"]], pa.timestamp("us", "UTC"))
+    columns["time"] = pa.array(
+        [1_700_000_000_000_000 + 1_000_000 * int(str(t)) for t in columns["time"]], pa.timestamp("us", "UTC")
+    )
     store = Store.create(folder / "shop")
     store.ingest(pa.table(columns))
     return store
@@ -58,16 +62,28 @@ def test_a_shop_where_everybody_is_busy_has_no_bots(tmp_path: Path) -> None:
 
 def test_refunds_need_an_earlier_purchase_of_as_many(tmp_path: Path) -> None:
     def row(customer: str, behaviour: str, time: int, quantity: float, item: str = "pen") -> dict[str, object]:
-        return {"customer": customer, "behaviour": behaviour, "item": item, "time": time, "quantity": quantity, "order": f"{customer}{time}"}
+        return {
+            "customer": customer,
+            "behaviour": behaviour,
+            "item": item,
+            "time": time,
+            "quantity": quantity,
+            "order": f"{customer}{time}",
+        }
 
     store = ingest(
         tmp_path,
         [
-            row("a", "purchase", 0, 5), row("a", "refund", 9, -2), row("a", "refund", 10, -3), row("a", "refund", 11, -1),
-            row("b", "refund", 0, -1), row("b", "purchase", 5, 1),
-            row("c", "purchase", 0, 1, "cup"), row("c", "refund", 1, -1, "pen"),
+            row("a", "purchase", 0, 5),
+            row("a", "refund", 9, -2),
+            row("a", "refund", 10, -3),
+            row("a", "refund", 11, -1),
+            row("b", "refund", 0, -1),
+            row("b", "purchase", 5, 1),
+            row("c", "purchase", 0, 1, "cup"),
+            row("c", "refund", 1, -1, "pen"),
         ],
-    )  # fmt: skip
+    )
     report = store.history()[0].report
     assert (report["refunds"], report["refunds_matched"]) == (5, 2)
     (finding,) = (finding for finding in store.doctor().findings if finding.name == "refunds without a purchase")
@@ -77,12 +93,22 @@ def test_refunds_need_an_earlier_purchase_of_as_many(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("Bank Charges", (True, True)), ("CARRIAGE", (True, True)), ("Manual", (True, True)), ("SAMPLES", (True, True)),
-        ("AMAZON FEE", (True, True)), ("邮费", (True, True)), ("补差价专拍", (False, True)), ("Dotcomgiftshop Gift Voucher £20.00", (True, True)),
-        ("MANUAL COFFEE GRINDER", (False, False)), ("SAMPLE BOOK", (False, False)), ("RED POST BOX", (False, False)),
-        ("CARRIAGE CLOCK", (False, True)), ("玻璃杯", (False, False)), ("", (False, False)),
+        ("Bank Charges", (True, True)),
+        ("CARRIAGE", (True, True)),
+        ("Manual", (True, True)),
+        ("SAMPLES", (True, True)),
+        ("AMAZON FEE", (True, True)),
+        ("邮费", (True, True)),
+        ("补差价专拍", (False, True)),
+        ("Dotcomgiftshop Gift Voucher £20.00", (True, True)),
+        ("MANUAL COFFEE GRINDER", (False, False)),
+        ("SAMPLE BOOK", (False, False)),
+        ("RED POST BOX", (False, False)),
+        ("CARRIAGE CLOCK", (False, True)),
+        ("玻璃杯", (False, False)),
+        ("", (False, False)),
     ],
-)  # fmt: skip
+)
 def test_words_for_services(text: str, expected: tuple[bool, bool]) -> None:
     assert words_in(text) == expected
 
@@ -94,11 +120,18 @@ def test_services_are_found_by_name_code_and_price_and_the_lists_have_the_last_w
     wild = {"POST", "D"}
     rows = [
         {
-            "customer": f"c{n % 20}", "behaviour": "purchase", "item": item, "item_name": name or None, "time": n * 1000, "order": f"o{n}",
-            "price": float(chance.choice([0.5, 400.0])) if item in wild else 3.0, "quantity": 1.0,
+            "customer": f"c{n % 20}",
+            "behaviour": "purchase",
+            "item": item,
+            "item_name": name or None,
+            "time": n * 1000,
+            "order": f"o{n}",
+            "price": float(chance.choice([0.5, 400.0])) if item in wild else 3.0,
+            "quantity": 1.0,
         }
-        for item, name in names.items() for n in range(12)
-    ]  # fmt: skip
+        for item, name in names.items()
+        for n in range(12)
+    ]
     store = ingest(tmp_path, rows)
     services = {service.item: service for service in store.services()}
     assert set(services) == {"POST", "D", "77777"}

@@ -30,7 +30,9 @@ def frame(rows: list[Row], **more: list[object]) -> pa.Table:
     names = ("customer", "behaviour", "item", "minute", "order")
     columns = dict(zip(names, (list(column) for column in zip(*rows, strict=True)), strict=True))
     minutes = columns.pop("minute")
-    columns["time"] = pa.array([1_700_000_000_000_000 + 60_000_000 * int(str(m)) for m in minutes], pa.timestamp("us", "UTC"))
+    columns["time"] = pa.array(
+        [1_700_000_000_000_000 + 60_000_000 * int(str(m)) for m in minutes], pa.timestamp("us", "UTC")
+    )
     columns["order"] = pa.array(columns["order"], pa.string())
     return pa.table({**columns, **more})
 
@@ -175,8 +177,13 @@ _FILES = st.lists(_ROWS, min_size=1, max_size=8)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(ingests=st.lists(st.lists(_FILES, min_size=1, max_size=2), min_size=1, max_size=3), undone=st.sets(st.integers(1, 3)))
-def test_a_row_counts_as_often_as_in_the_file_where_it_occurs_most(ingests: list[list[list[Row]]], undone: set[int]) -> None:
+@given(
+    ingests=st.lists(st.lists(_FILES, min_size=1, max_size=2), min_size=1, max_size=3),
+    undone=st.sets(st.integers(1, 3)),
+)
+def test_a_row_counts_as_often_as_in_the_file_where_it_occurs_most(
+    ingests: list[list[list[Row]]], undone: set[int]
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = Store.create(Path(folder) / "shop")
         numbers = [store.ingest([frame(file) for file in files]).number for files in ingests]
@@ -191,7 +198,9 @@ def test_a_row_counts_as_often_as_in_the_file_where_it_occurs_most(ingests: list
         for row in most:
             if row[1] != "purchase" or row[4] is None:
                 most[row] = 1
-        assert Counter({(*row[:3], 1_700_000_000 + 60 * row[3], row[4]): count for row, count in most.items()}) == stored(store)
+        assert Counter(
+            {(*row[:3], 1_700_000_000 + 60 * row[3], row[4]): count for row, count in most.items()}
+        ) == stored(store)
 
 
 def test_readers_keep_their_version_while_a_writer_works(tmp_path: Path) -> None:
@@ -213,7 +222,9 @@ def test_two_writers_do_not_meet_and_a_dead_ones_lock_does_not_stay(tmp_path: Pa
         "import sys, time; from regard.events.store import Store\n"
         "with Store.open(sys.argv[1])._writing():\n print('held', flush=True); time.sleep(60)"
     )
-    child = subprocess.Popen([sys.executable, "-c", code, str(store.folder)], stdout=subprocess.PIPE, text=True, env=_env())
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, str(store.folder)], stdout=subprocess.PIPE, text=True, env=_env()
+    )
     assert child.stdout is not None
     assert child.stdout.readline() == "held\n"
     try:
@@ -255,7 +266,11 @@ def test_a_catalogue_that_is_none_is_said_so(tmp_path: Path) -> None:
 
 def test_items_come_from_tables_first_and_from_events_as_of_a_time(tmp_path: Path) -> None:
     store = Store.create(tmp_path / "shop")
-    rows: list[Row] = [("ann", "purchase", "pen", 1, "o1"), ("ann", "purchase", "pen", 100, "o2"), ("bob", "purchase", "cup", 200, "o3")]
+    rows: list[Row] = [
+        ("ann", "purchase", "pen", 1, "o1"),
+        ("ann", "purchase", "pen", 100, "o2"),
+        ("bob", "purchase", "cup", 200, "o3"),
+    ]
     events = frame(rows, item_name=["Pen", "Red pen", "Cup"], price=[1.0, 3.0, 5.0])
     table = pa.table({"item": ["pen", "hat"], "brand": ["Acme", "Hatter"], "colour": ["red", "blue"]})
     people = pa.table({"customer": ["ann"], "city": ["Ulm"]})
@@ -268,7 +283,11 @@ def test_items_come_from_tables_first_and_from_events_as_of_a_time(tmp_path: Pat
     assert (early["pen"]["item_name"], early["pen"]["price"]) == ("Pen", 1.0)
     assert "cup" not in early
     store.ingest(items=pa.table({"item": ["pen"], "brand": ["Better"]}))
-    assert {row["item"]: row["brand"] for row in store.items().to_pylist()} == {"pen": "Better", "hat": "Hatter", "cup": None}
+    assert {row["item"]: row["brand"] for row in store.items().to_pylist()} == {
+        "pen": "Better",
+        "hat": "Hatter",
+        "cup": None,
+    }
     assert store.customers().to_pylist() == [{"customer": "ann", "city": "Ulm"}]
     store.undo(2)
     assert {row["item"]: row["brand"] for row in store.items().to_pylist()}["pen"] == "Acme"

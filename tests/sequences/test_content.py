@@ -23,7 +23,9 @@ def test_words_of_any_script() -> None:
 
 
 def test_features_on_one_item_or_on_nearly_all_are_dropped() -> None:
-    table = pa.table({"item": ["a", "b", "c"], "item_name": ["red lamp", "red cup", "red lamp big"], "brand": ["X", " x ", None]})
+    table = pa.table(
+        {"item": ["a", "b", "c"], "item_name": ["red lamp", "red cup", "red lamp big"], "brand": ["X", " x ", None]}
+    )
     content = features_of(table, Vocabulary(["a", "b", "c"]))
     assert content.names == ("brand:x", "word:lamp")
     assert [names_of(content, row) for row in range(3)] == [["brand:x", "word:lamp"], ["brand:x"], ["word:lamp"]]
@@ -33,10 +35,11 @@ def test_categories_are_levels_and_prices_are_bands_of_equal_size() -> None:
     count = 10 * BANDS
     table = pa.table(
         {
-            "item": [f"{n:03d}" for n in range(count)], "price": [float(2**n) if n < 60 else 2.0**60 + n * 2.0**20 for n in range(count)],
+            "item": [f"{n:03d}" for n in range(count)],
+            "price": [float(2**n) if n < 60 else 2.0**60 + n * 2.0**20 for n in range(count)],
             "category": ["Home > Lights" if n % 2 else "Home > Cups" if n % 4 else "Garden" for n in range(count)],
         }
-    )  # fmt: skip
+    )
     content = features_of(table, Vocabulary(table["item"].combine_chunks()))
     assert names_of(content, 1) == ["category:home", "category:home > lights", "price:0"]
     prices = [name for row in range(count) for name in names_of(content, row) if name.startswith("price")]
@@ -57,10 +60,10 @@ def test_what_is_told_later_is_not_known_before(tmp_path: Path) -> None:
         {
             "customer": ["ann"] * 8, "item": ["a", "b", "c", "d"] * 2, "behaviour": ["purchase"] * 8,
             "time": pa.array([20_000 * day] * 4 + [20_010 * day] * 4, pa.timestamp("us", "UTC")),
-            "item_name": ["lamp", "lamp", "cup", "cup"] + ["new lamp", "new lamp", "cup", "cup"],
+            "item_name": ["lamp", "lamp", "cup", "cup", "new lamp", "new lamp", "cup", "cup"],
         }
     )  # fmt: skip
-    store.ingest([table, pa.concat_tables([table.slice(4)]).append_column("device", pa.array(["phone"] * 4))])
+    store.ingest([table, table.slice(4).append_column("device", pa.array(["phone"] * 4))])
     items = Vocabulary(["a", "b", "c", "d"])
     assert read_content(store, items, 20_005 * 86_400).names == ("word:cup", "word:lamp")
     assert read_content(store, items).names == ("word:cup", "word:lamp", "word:new")

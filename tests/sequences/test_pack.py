@@ -34,11 +34,15 @@ def frame(rows: list[tuple[str, str, str, int, str | None, float]]) -> pa.Table:
     customer, behaviour, item, seconds, order, quantity = (list(column) for column in zip(*rows, strict=True))
     return pa.table(
         {
-            "customer": customer, "behaviour": behaviour, "item": item, "quantity": quantity, "price": [2.0] * len(rows),
+            "customer": customer,
+            "behaviour": behaviour,
+            "item": item,
+            "quantity": quantity,
+            "price": [2.0] * len(rows),
             "time": pa.array([(START + int(s)) * 1_000_000 for s in seconds], pa.timestamp("us", "UTC")),
             "order": pa.array(order, pa.string()),
         }
-    )  # fmt: skip
+    )
 
 
 @settings(max_examples=300, deadline=None)
@@ -71,7 +75,8 @@ def test_a_packed_log_is_what_plain_python_makes_of_the_events(
     with store.reading() as (engine, version):
         engine.scan("events", store.catalog.parts(version, "events"))
         events = engine.rows(
-            'SELECT customer, epoch(time)::BIGINT, ingest, line, behaviour, item, "order", quantity FROM events ORDER BY 1, 2, 3, 4'
+            'SELECT customer, epoch(time)::BIGINT, ingest, line, behaviour, item, "order", quantity FROM events'
+            " ORDER BY 1, 2, 3, 4"
         )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("regard.events.engine.BATCH", batch)
@@ -85,12 +90,18 @@ def told(log: Log) -> list[tuple[object, ...]]:
     """The log as rows; the order of a basket's lines says nothing, so they are sorted."""
     return sorted(
         (
-            log.customers.id(owner), int(basket), log.behaviours[behaviour], log.items.id(item), int(time), float(quantity), float(value),
+            log.customers.id(owner),
+            int(basket),
+            log.behaviours[behaviour],
+            log.items.id(item),
+            int(time),
+            float(quantity),
+            float(value),
         )
         for owner, basket, behaviour, item, time, quantity, value in zip(
             log.owner, log.basket, log.behaviour, log.item, log.time, log.quantity, log.value, strict=True
         )
-    )  # fmt: skip
+    )
 
 
 def plain(events: list[tuple]) -> list[tuple[object, ...]]:
@@ -98,7 +109,9 @@ def plain(events: list[tuple]) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for customer in dict.fromkeys(event[0] for event in events):
         baskets: dict[object, dict] = {}
-        for number, (_, time, _, _, behaviour, item, order, quantity) in enumerate(e for e in events if e[0] == customer):
+        for number, (_, time, _, _, behaviour, item, order, quantity) in enumerate(
+            e for e in events if e[0] == customer
+        ):
             key = number if behaviour == "view_item" else (behaviour, order or time // 86_400)
             basket = baskets.setdefault(key, {"time": time, "behaviour": behaviour, "lines": {}})
             units = -abs(quantity) if behaviour == "refund" else quantity
@@ -110,15 +123,24 @@ def plain(events: list[tuple]) -> list[tuple[object, ...]]:
 
 
 def test_lines_of_one_item_in_one_basket_are_one_event(tmp_path: Path) -> None:
-    rows = [("ann", "purchase", "pen", 0, "o1", 2.0), ("ann", "purchase", "cup", 0, "o1", 1.0), ("ann", "purchase", "pen", 0, "o1", 3.0)]
+    rows = [
+        ("ann", "purchase", "pen", 0, "o1", 2.0),
+        ("ann", "purchase", "cup", 0, "o1", 1.0),
+        ("ann", "purchase", "pen", 0, "o1", 3.0),
+    ]
     log = read_log(store_of(tmp_path, frame(rows)))
-    assert told(log) == [("ann", 0, "purchase", "cup", START, 1.0, 2.0), ("ann", 0, "purchase", "pen", START, 5.0, 10.0)]
+    assert told(log) == [
+        ("ann", 0, "purchase", "cup", START, 1.0, 2.0),
+        ("ann", 0, "purchase", "pen", START, 5.0, 10.0),
+    ]
 
 
 def test_an_interleaved_order_stands_where_it_began(tmp_path: Path) -> None:
     rows = [
-        ("ann", "purchase", "pen", 0, "o1", 1.0), ("ann", "view_item", "cup", 5, None, 1.0), ("ann", "purchase", "cup", 9, "o1", 1.0),
-    ]  # fmt: skip
+        ("ann", "purchase", "pen", 0, "o1", 1.0),
+        ("ann", "view_item", "cup", 5, None, 1.0),
+        ("ann", "purchase", "cup", 9, "o1", 1.0),
+    ]
     log = read_log(store_of(tmp_path, frame(rows)))
     assert log.basket.tolist() == [0, 0, 1]
     assert [log.behaviours[code] for code in log.behaviour] == ["purchase", "purchase", "view_item"]
@@ -142,7 +164,14 @@ def test_days_is_what_datetime_says(times: list[int], zone: str) -> None:
 
 
 def test_a_log_without_clock_counts_positions_or_nothing(tmp_path: Path) -> None:
-    table = pa.table({"customer": ["ann", "ann", "bob"], "item": ["b", "a", "c"], "behaviour": ["view_item"] * 3, "position": [2, 1, 7]})
+    table = pa.table(
+        {
+            "customer": ["ann", "ann", "bob"],
+            "item": ["b", "a", "c"],
+            "behaviour": ["view_item"] * 3,
+            "position": [2, 1, 7],
+        }
+    )
     log = read_log(store_of(tmp_path, table))
     assert (log.clock, log.time.tolist(), log.items.names(log.item)) == ("order", [0, 1, 0], ["a", "b", "c"])
     assert log.basket.tolist() == [0, 1, 0]
@@ -176,10 +205,18 @@ def test_the_cache_is_used_and_may_be_deleted(tmp_path: Path, monkeypatch: pytes
 
 
 def test_behaviours_and_until_choose_events(tmp_path: Path) -> None:
-    rows = [("ann", "purchase", "pen", 0, "o1", 1.0), ("ann", "view_item", "cup", 5, None, 1.0), ("ann", "purchase", "POSTAGE", 9, "o2", 1.0)]
+    rows = [
+        ("ann", "purchase", "pen", 0, "o1", 1.0),
+        ("ann", "view_item", "cup", 5, None, 1.0),
+        ("ann", "purchase", "POSTAGE", 9, "o2", 1.0),
+    ]
     store = store_of(tmp_path, frame(rows))
     assert read_log(store, behaviours=["view_item"]).events == 1
     assert read_log(store, until=START + 5).events == 1
     log = read_log(store)
-    assert dict(zip(log.items.ids.to_pylist(), log.merchandise.tolist(), strict=True)) == {"POSTAGE": False, "cup": True, "pen": True}
+    assert dict(zip(log.items.ids.to_pylist(), log.merchandise.tolist(), strict=True)) == {
+        "POSTAGE": False,
+        "cup": True,
+        "pen": True,
+    }
     assert pack.read_log(store, until=START + 9).merchandise.all()

@@ -1,8 +1,8 @@
 """catalog.sqlite: which files make up the store, at every version; the one place where an ingest becomes true.
 
-A part (an immutable Parquet file) carries the version that added it and the version that took it away. A reader that has pinned
-version v sees the parts with `added <= v < removed`, whatever a writer does meanwhile. SQLite runs in WAL mode with
-synchronous=FULL: what is committed is on the disk.
+A part (an immutable Parquet file) carries the version that added it and the version that took it away. A reader that
+has pinned version v sees the parts with `added <= v < removed`, whatever a writer does meanwhile. SQLite runs in WAL
+mode with synchronous=FULL: what is committed is on the disk.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ LAYOUT = 1
 """Version of the tables below; kept in SQLite's user_version."""
 
 Kind = Literal["events", "covered", "rejected", "items", "customers"]
-"""events = accepted rows; covered = rows that an earlier ingest had already brought (kept so that it can be undone); rejected = the rest."""
+"""events = accepted rows; covered = rows that an earlier ingest had already brought (kept so that it can be undone);
+rejected = the rest.
+"""
 
 _TABLES = """
 CREATE TABLE versions (version INTEGER PRIMARY KEY, at TEXT NOT NULL, what TEXT NOT NULL);
 CREATE TABLE ingests (number INTEGER PRIMARY KEY, at TEXT NOT NULL, report TEXT NOT NULL, undone INTEGER);
 CREATE TABLE parts (
-    path TEXT PRIMARY KEY, kind TEXT NOT NULL, ingest INTEGER NOT NULL REFERENCES ingests (number), rows INTEGER NOT NULL,
+    path TEXT PRIMARY KEY, kind TEXT NOT NULL, ingest INTEGER NOT NULL REFERENCES ingests, rows INTEGER NOT NULL,
     bytes INTEGER NOT NULL, columns TEXT NOT NULL, first INTEGER, last INTEGER, added INTEGER NOT NULL, removed INTEGER
 );
 CREATE TABLE bots (customer TEXT NOT NULL, acts_per_day REAL NOT NULL, added INTEGER NOT NULL, removed INTEGER);
@@ -171,7 +173,9 @@ class Catalog:
         ]  # fmt: skip
 
     def paths(self) -> set[str]:
-        """Paths of the parts of the newest version: whatever else lies in the folders belongs to nobody or to older versions."""
+        """Paths of the parts of the newest version: whatever else lies in the folders belongs to nobody or to older
+        versions.
+        """
         with self._link() as link:
             return {path for (path,) in link.execute("SELECT path FROM parts WHERE removed IS NULL")}
 

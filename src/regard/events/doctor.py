@@ -48,7 +48,8 @@ class DoctorReport:
         events: rows accepted.
         rejected: rows refused, all reasons.
         findings: classes of trouble that occur, the largest share first.
-        not_merchandise: (item, name, reasons, rows) of every item taken for a service; edit the lists in regard.toml to change it.
+        not_merchandise: (item, name, reasons, rows) of every item taken for a service; edit the lists in
+            regard.toml to change it.
     """
 
     version: int
@@ -114,9 +115,12 @@ def _rejected(engine: Engine, catalog: Catalog, version: int, events: int) -> tu
 def _refunds(engine: Engine, events: int) -> Finding:
     rows, matched = gate_rules.refunds(engine)
     return Finding(
-        name="refunds without a purchase", count=rows - matched, of=events, unit="rows",
-        advice=f"{matched:,} of {rows:,} refunds have an earlier purchase; the others may belong to orders before the first file",
-    )  # fmt: skip
+        name="refunds without a purchase",
+        count=rows - matched,
+        of=events,
+        unit="rows",
+        advice=f"{matched:,} of {rows:,} refunds have an earlier purchase; the others may be older than the first file",
+    )
 
 
 def _bots(engine: Engine, catalog: Catalog, version: int) -> Finding:
@@ -131,10 +135,15 @@ def _bots(engine: Engine, catalog: Catalog, version: int) -> Finding:
 
 def _services(services: list[merchandise.Service], events: int) -> Finding:
     return Finding(
-        name="not merchandise", count=sum(service.rows for service in services), of=events, unit="rows",
-        advice="postage and the like: counts as value, is never recommended; edit merchandise / not_merchandise in regard.toml",
-        examples=tuple(f"{service.item} {service.name} ({', '.join(service.reasons)})" for service in services[:_EXAMPLES]),
-    )  # fmt: skip
+        name="not merchandise",
+        count=sum(service.rows for service in services),
+        of=events,
+        unit="rows",
+        advice="counts as value, is never recommended; edit merchandise / not_merchandise in regard.toml",
+        examples=tuple(
+            f"{service.item} {service.name} ({', '.join(service.reasons)})" for service in services[:_EXAMPLES]
+        ),
+    )
 
 
 def _gaps(engine: Engine, columns: tuple[str, ...], events: int) -> list[Finding]:

@@ -1,7 +1,7 @@
 """The narrow seam to the query engine: a few named operations over the manifest's Parquet parts.
 
-DuckDB works in memory and holds nothing that cannot be rebuilt. Values are bound, identifiers go through `quoted`, the paths of parts
-through the relation API; no text from outside is ever pasted into SQL.
+DuckDB works in memory and holds nothing that cannot be rebuilt. Values are bound, identifiers go through `quoted`,
+the paths of parts through the relation API; no text from outside is ever pasted into SQL.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from regard.events.read_sql import quoted
 from regard.events.schema import SCHEMA
 
 MEMORY_MB = 800
-"""DuckDB's own limit; beyond it, it spills to the workspace's cache. A process with Arrow and NumPy around it stays under 1.5 GB."""
+"""DuckDB's own limit; beyond it, it spills to the workspace's cache. A process with Arrow and NumPy around it stays
+under 1.5 GB.
+"""
 
 BATCH = 1 << 19
 """Rows of an Arrow batch: large enough that work per batch does not count, small beside the memory limit."""
@@ -65,7 +67,8 @@ class Engine:
             len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         )
         self.connection = duckdb.connect(":memory:", config=settings)
-        # An in-memory database keeps its tables uncompressed unless asked; the fields that a log does not have then cost memory.
+        # An in-memory database keeps its tables uncompressed unless asked; the fields that a log does not have then
+        # cost memory.
         self.connection.execute("ATTACH ':memory:' AS room (COMPRESS)")
         self.connection.execute("USE room")
 
@@ -103,7 +106,8 @@ class Engine:
             yield from self.connection.sql(sql).to_arrow_reader(BATCH)
 
     def scan(self, name: str, parts: Sequence[Part]) -> tuple[str, ...]:
-        """Make the view `name` over the rows of event parts, with every column of the schema; returns those that hold values.
+        """Make the view `name` over the rows of event parts, with every column of the schema; returns those that hold
+        values.
 
         Raises:
             WorkspaceError: a part is missing or has another size than the manifest says.
@@ -154,7 +158,8 @@ class Engine:
     def write_part(
         self, select: str, path: str, *, kind: Kind, ingest: int, columns: Sequence[str], sort: str = ""
     ) -> Part:
-        """Write an answer as a new part that is on the disk when this returns; it counts for nothing until the catalogue says so.
+        """Write an answer as a new part that is on the disk when this returns; it counts for nothing until the
+        catalogue says so.
 
         Args:
             select: SQL of the rows.
@@ -182,8 +187,15 @@ class Engine:
         written = self.connection.read_parquet(str(final))
         count, first, last = written.aggregate(f"count(*), {span}").fetchall()[0]
         return Part(
-            path=path, kind=kind, ingest=ingest, rows=int(count), bytes=size, columns=tuple(columns), first=first, last=last
-        )  # fmt: skip
+            path=path,
+            kind=kind,
+            ingest=ingest,
+            rows=int(count),
+            bytes=size,
+            columns=tuple(columns),
+            first=first,
+            last=last,
+        )
 
     def _sound(self, part: Part) -> Path:
         path = self.folder / part.path

@@ -1,11 +1,12 @@
 """The quality gate: which staged rows become events, in the order of the definitions, each refusal with its reason.
 
-parse (the readers) -> required fields -> identity over files and against the store -> exact repeats of one file -> plausibility.
-Bots come after it, over the whole store (gate_rules.py): they are flagged, never refused.
+parse (the readers) -> required fields -> identity over files and against the store -> exact repeats of one file ->
+plausibility. Bots come after it, over the whole store (gate_rules.py): they are flagged, never refused.
 
-Identity: two rows are the same when all mapped fields are equal, missing = missing. The n-th occurrence of a row within its file is the
-same thing as the n-th occurrence in any other file and in the store, so exactly one of them is kept: a row then counts as often as in the
-file where it occurs most. A 64-bit hash finds the suspects; equality of the fields decides.
+Identity: two rows are the same when all mapped fields are equal, missing = missing. The n-th occurrence of a row
+    within its file is the same thing as the n-th occurrence in any other file and in the store, so exactly one of
+    them is kept: a row then counts as often as in the file where it occurs most. A 64-bit hash finds the suspects;
+    equality of the fields decides.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ def identity_columns(columns: Sequence[str]) -> list[str]:
 
 
 def check(engine: Engine, *, columns: Sequence[str], clock: Clock, live: Sequence[Part], now: datetime) -> Passed:
-    """Pass the view `staged` (fields + file, line, row) through the gate; refusals go to the table `drops` (file, row, reason, covered).
+    """Pass the view `staged` (fields + file, line, row) through the gate; refusals go to the table `drops` (file,
+    row, reason, covered).
 
     Args:
         columns: fields that hold a value in `staged`.
@@ -81,8 +83,14 @@ def check(engine: Engine, *, columns: Sequence[str], clock: Clock, live: Sequenc
     if absurd:
         refused[FUTURE] = absurd
     return Passed(
-        counted_once=once, covered=covered, repeats_dropped=dropped, repeats_kept=kept, refused=refused, future=future, far=far
-    )  # fmt: skip
+        counted_once=once,
+        covered=covered,
+        repeats_dropped=dropped,
+        repeats_kept=kept,
+        refused=refused,
+        future=future,
+        far=far,
+    )
 
 
 def accepted(engine: Engine, source: str = "staged") -> str:
@@ -112,7 +120,8 @@ def _identity(engine: Engine, columns: Sequence[str], live: Sequence[Part]) -> t
     engine.rows(f"CREATE OR REPLACE TABLE suspects AS SELECT mark FROM ({both}) GROUP BY mark HAVING count(*) > 1")
     if engine.one("SELECT count(*) FROM suspects")[0] == 0:
         return 0, 0, 0, 0
-    # Source -1 is the store; its rows are already one of a kind per occurrence, so they may be counted through as one file.
+    # Source -1 is the store; its rows are already one of a kind per occurrence, so they may be counted through as one
+    # file.
     fields, of_order = listed(ident), OF_ORDER
     engine.rows(f"""
         CREATE OR REPLACE TABLE twins AS
@@ -155,17 +164,19 @@ def _plausible(engine: Engine, now: datetime) -> tuple[int, int, int]:
     far = 0
     stride = rows // _SAMPLE + 1
     low, middle, high = engine.one(
-        "SELECT quantile_disc(time, 0.01), quantile_disc(time, 0.5), quantile_disc(time, 0.99) FROM staged WHERE row % ? = 0",
+        "SELECT quantile_disc(time, 0.01), quantile_disc(time, 0.5), quantile_disc(time, 0.99) FROM staged"
+        " WHERE row % ? = 0",
         [stride],
     )
-    # Ten times the width of the bulk, and at least ten days, on either side: a slow start of a shop is inside, an epoch zero is not.
+    # Ten times the width of the bulk, and at least ten days, on either side: a shop's slow start is inside, an epoch
+    # zero is not.
     reach = 10 * max((high - low).total_seconds(), 86_400)
     beyond = "epoch(?::TIMESTAMP) - epoch(time) > ? OR epoch(time) - epoch(?::TIMESTAMP) > ?"
     if (low - earliest).total_seconds() > reach or (latest - high).total_seconds() > reach:
         far = int(engine.one(f"SELECT count(*) FROM staged WHERE {beyond}", [low, reach, high, reach])[0])
     ahead = f"time > ?::TIMESTAMP + INTERVAL '{LEAD}'"
     future = int(engine.one(f"SELECT count(*) FROM {accepted(engine)} WHERE {ahead}", [now])[0])
-    # When most of the rows are ahead of this machine's clock, it is the clock that is wrong, or a rehearsal: reported, not refused.
+    # When most rows are ahead of this machine's clock, that clock is wrong, or this is a rehearsal: no refusal.
     if future == 0 or middle > now:
         return future, far, 0
     engine.rows(f"INSERT INTO drops SELECT file, row, ?, false FROM {accepted(engine)} WHERE {ahead}", [FUTURE, now])

@@ -158,11 +158,21 @@ def run(engine: Engine, catalog: Catalog, config: Config, request: Request, prog
     if passed.repeats_dropped:
         rejected[gate.REPEAT] = passed.repeats_dropped
     report = IngestReport(
-        number=None, at=at, files=files, rows=rows, rejected=rejected | passed.refused, counted_once=passed.counted_once,
-        accepted=rows - sum(file.rejected for file in files) - passed.dropped, already_there=passed.covered,
-        repeats_kept=passed.repeats_kept, clock=clock, future=passed.future, far=passed.far, tables=tables,
+        number=None,
+        at=at,
+        files=files,
+        rows=rows,
+        rejected=rejected | passed.refused,
+        counted_once=passed.counted_once,
+        accepted=rows - sum(file.rejected for file in files) - passed.dropped,
+        already_there=passed.covered,
+        repeats_kept=passed.repeats_kept,
+        clock=clock,
+        future=passed.future,
+        far=passed.far,
+        tables=tables,
         seconds=perf_counter() - began,
-    )  # fmt: skip
+    )
     if request.dry_run or (not report.accepted and not tables):
         return report
     progress.start("writing")
@@ -187,7 +197,9 @@ def run(engine: Engine, catalog: Catalog, config: Config, request: Request, prog
 
 
 def undo(engine: Engine, catalog: Catalog, number: int) -> None:
-    """Take an ingest back: the store is then as if it had never been, rows that later files had in common with it included."""
+    """Take an ingest back: the store is then as if it had never been, rows that later files had in common with it
+    included.
+    """
     at = f"{datetime.now(UTC).replace(tzinfo=None, microsecond=0).isoformat()}Z"
     parts = catalog.parts(catalog.version(), "events", "covered", "rejected", "items", "customers")
     gone = [part for part in parts if part.ingest == number]
@@ -229,10 +241,13 @@ def _stage(
         progress.finish(f"{staged.rows + staged.rejected:,} rows")
         reports.append(
             FileReport(
-                name=source.name, rows=staged.rows + staged.rejected, rejected=staged.rejected, columns=tuple(mapping.describe()),
+                name=source.name,
+                rows=staged.rows + staged.rejected,
+                rejected=staged.rejected,
+                columns=tuple(mapping.describe()),
                 notes=tuple(str(note) for note in (*mapping.notes, *staged.notes)),
             )
-        )  # fmt: skip
+        )
     _unite(engine, [source.name for source in sources])
     mapped = {name for mapping in mappings for name in mapping.columns}
     return tuple(reports), clock, mapped | {"customer", "behaviour", "position", "value", "extra"}
@@ -240,14 +255,12 @@ def _stage(
 
 def _one_clock(store: str, mappings: Sequence[Columns]) -> Clock:
     """The clock of the store; a file that knows less of time than the store needs is asked for its column."""
-    found = {mapping.source: mapping.clock for mapping in mappings}
-    clock: Clock = next((name for name in CLOCKS if name == store), None) or max(
-        found.values(), key=lambda name: -CLOCKS.index(name), default="clock"
-    )
-    for name, known in found.items():
-        if CLOCKS.index(known) > CLOCKS.index(clock):
+    known = [name for name in CLOCKS if name == store] or [mapping.clock for mapping in mappings] or list(CLOCKS)
+    clock = min(known, key=CLOCKS.index)
+    for mapping in mappings:
+        if CLOCKS.index(mapping.clock) > CLOCKS.index(clock):
             need = "time" if clock == "clock" else "position"
-            raise InputError(f"{name} has no {need}, the other events have", hint=f"--map {need}=COLUMN")
+            raise InputError(f"{mapping.source} has no {need}, the other events have", hint=f"--map {need}=COLUMN")
     return clock
 
 
@@ -337,15 +350,23 @@ def _describe(
     engine.scan("events", [*live, *fresh])
     refunds, matched = gate_rules.refunds(engine)
     return replace(
-        report, number=number, behaviours=behaviours, customers=customers, items=items,
-        first="" if first is None else f"{first:%Y-%m-%dT%H:%M:%SZ}", last="" if last is None else f"{last:%Y-%m-%dT%H:%M:%SZ}",
-        refunds=refunds, refunds_matched=matched,
+        report,
+        number=number,
+        behaviours=behaviours,
+        customers=customers,
+        items=items,
+        first="" if first is None else f"{first:%Y-%m-%dT%H:%M:%SZ}",
+        last="" if last is None else f"{last:%Y-%m-%dT%H:%M:%SZ}",
+        refunds=refunds,
+        refunds_matched=matched,
         not_merchandise={service.item: service.rows for service in merchandise.services(engine)},
-    )  # fmt: skip
+    )
 
 
 def _promote(engine: Engine, live: Sequence[Part], covered: Sequence[Part]) -> tuple[list[Part], list[Part]]:
-    """Parts of rows that nothing covers any longer, with what is left covered; and the covered parts that they replace."""
+    """Parts of rows that nothing covers any longer, with what is left covered; and the covered parts that they
+    replace.
+    """
     held = dict.fromkeys([*engine.scan("live", live), *engine.scan("covered", covered)])
     ident = listed(gate.identity_columns(list(held)))
     engine.rows(f"""

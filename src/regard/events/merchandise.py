@@ -1,7 +1,8 @@
-"""Which items are not merchandise: postage, charges, corrections, samples, vouchers. By rule from words, codes, prices and orders.
+"""Which items are not merchandise: postage, charges, corrections, samples, vouchers. By rule from words, codes,
+prices and orders.
 
-They count as value and as history; they are never recommended and never a target. The rule is a help, not a judge: `not_merchandise` and
-`merchandise` in regard.toml have the last word.
+They count as value and as history; they are never recommended and never a target. The rule is a help, not a judge:
+`not_merchandise` and `merchandise` in regard.toml have the last word.
 """
 
 from __future__ import annotations
@@ -13,15 +14,55 @@ from regard.config import Config
 from regard.events.engine import Engine
 
 _PHRASES = (
-    "postage", "post and packing", "shipping", "shipping fee", "delivery", "delivery charge", "carriage", "freight", "handling fee",
-    "bank charges", "bank charge", "amazon fee", "amazonfee", "commission", "service charge", "surcharge", "transaction fee", "manual",
-    "manual correction", "adjust", "adjustment", "adjust bad debt", "bad debt", "discount", "samples", "sample", "gift voucher", "voucher",
-    "gift card", "e gift card", "gift certificate", "coupon", "store credit", "test product", "this is a test product", "deposit",
-    "donation", "tip", "rounding", "dotcom postage", "dotcomgiftshop gift voucher", "next day carriage", "cruk commission", "post", "dot",
-)  # fmt: skip
+    "postage",
+    "post and packing",
+    "shipping",
+    "shipping fee",
+    "delivery",
+    "delivery charge",
+    "carriage",
+    "freight",
+    "handling fee",
+    "bank charges",
+    "bank charge",
+    "amazon fee",
+    "amazonfee",
+    "commission",
+    "service charge",
+    "surcharge",
+    "transaction fee",
+    "manual",
+    "manual correction",
+    "adjust",
+    "adjustment",
+    "adjust bad debt",
+    "bad debt",
+    "discount",
+    "samples",
+    "sample",
+    "gift voucher",
+    "voucher",
+    "gift card",
+    "e gift card",
+    "gift certificate",
+    "coupon",
+    "store credit",
+    "test product",
+    "this is a test product",
+    "deposit",
+    "donation",
+    "tip",
+    "rounding",
+    "dotcom postage",
+    "dotcomgiftshop gift voucher",
+    "next day carriage",
+    "cruk commission",
+    "post",
+    "dot",
+)
 _CHINESE = (
-    "邮费", "运费", "快递费", "邮资", "配送费", "手续费", "服务费", "补差价", "差价", "补拍", "优惠券", "代金券", "抵用券", "礼品卡",
-    "购物卡", "红包", "定金", "押金", "样品", "小样", "试用装", "测试商品", "专拍链接",
+    "邮费", "运费", "快递费", "邮资", "配送费", "手续费", "服务费", "补差价", "差价", "补拍", "优惠券", "代金券",
+    "抵用券", "礼品卡", "购物卡", "红包", "定金", "押金", "样品", "小样", "试用装", "测试商品", "专拍链接",
 )  # fmt: skip
 _WEAK = {"post", "dot", "tip", "manual", "sample", "delivery", "discount", "deposit"}
 """Words that real products carry as well: they convict only as the whole name, or the code."""
@@ -59,7 +100,7 @@ class Service:
 def words_in(text: str) -> tuple[bool, bool]:
     """Whether a name or a code is (wholly, partly) made of words for services.
 
-    >>> words_in("DOTCOM POSTAGE"), words_in("Next Day Carriage"), words_in("POSTAGE STAMP CUSHION"), words_in("运费补差价专用")
+    >>> words_in("DOTCOM POSTAGE"), words_in("Next Day Carriage"), words_in("POSTAGE STAMP"), words_in("运费补差价专用")
     ((True, True), (True, True), (False, True), (False, True))
     """
     lowered = " ".join(text.lower().replace("_", " ").split())
@@ -77,13 +118,16 @@ def words_in(text: str) -> tuple[bool, bool]:
 def services(engine: Engine) -> list[Service]:
     """Items of the view `events` that the rule takes for services, the most frequent first.
 
-    An item is one when its name or code is wholly a word for a service; or holds one and shows a second sign (a code without digits
-    where nearly all codes have some; a price spread no product has; a share of the orders no product has; a Chinese word needs none);
-    or has an odd code and an impossible price spread.
+    An item is one when its name or code is wholly a word for a service; or holds one and shows a second sign (a code
+    without digits where nearly all codes have some; a price spread no product has; a share of the orders no product
+    has; a Chinese word needs none); or has an odd code and an impossible price spread.
     """
     listing = engine.rows("""
         SELECT item, coalesce(arg_max(item_name, (named, item_name)), ''), sum(n)::BIGINT
-        FROM (SELECT item, item_name, count(*) AS n, count(item_name) AS named FROM events WHERE item IS NOT NULL GROUP BY item, item_name)
+        FROM (
+            SELECT item, item_name, count(*) AS n, count(item_name) AS named FROM events
+            WHERE item IS NOT NULL GROUP BY item, item_name
+        )
         GROUP BY item ORDER BY item
     """)
     digits = sum(_DIGIT.search(item) is not None for item, _, _ in listing)

@@ -1,6 +1,8 @@
-"""Store: the events, items and customers of one workspace folder. Everything is read at one version, written in one transaction.
+"""Store: the events, items and customers of one workspace folder. Everything is read at one version, written in one
+transaction.
 
-The events as packed arrays: `regard.sequences.pack.read_log(store)`; the items' content: `regard.sequences.content.read_content(store, ...)`.
+The events as packed arrays: `regard.sequences.pack.read_log(store)`; the items' content:
+`regard.sequences.content.read_content(store, ...)`.
 """
 
 from __future__ import annotations
@@ -115,7 +117,8 @@ class Store:
 
         Raises:
             InputError: a file cannot be taken in.
-            WorkspaceError: another writer is at work, the disk is full, a part is damaged. The store is unchanged in every case.
+            WorkspaceError: another writer is at work, the disk is full, a part is damaged. The store is unchanged
+                in every case.
         """
         many = isinstance(sources, Sequence) and not isinstance(sources, str)
         request = ingest.Request(
@@ -150,7 +153,8 @@ class Store:
         """One row an item, sorted by id: the items tables, and where they say nothing what the events tell.
 
         Args:
-            before: naive UTC; events from then on are not asked (items tables have no date and are used as given). None = all.
+            before: naive UTC; events from then on are not asked (items tables have no date and are used as
+                given). None = all.
         """
         with self.reading() as (engine, version):
             told = tables.told_by_events(engine, engine.scan("events", self.catalog.parts(version, "events")), before)
@@ -166,7 +170,9 @@ class Store:
         return list(self.catalog.bots(self.version))
 
     def services(self, *, before: datetime | None = None) -> list[merchandise.Service]:
-        """Items that are not merchandise: by rule as of a time, corrected by `merchandise` and `not_merchandise` in regard.toml."""
+        """Items that are not merchandise: by rule as of a time, corrected by `merchandise` and `not_merchandise` in
+        regard.toml.
+        """
         with self.reading() as (engine, version):
             engine.scan("all events", self.catalog.parts(version, "events"))
             engine.before("events", "all events", before)
@@ -179,7 +185,9 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[tuple[Engine, int]]:
-        """An engine and the version it may read: parts of that version stay on the disk meanwhile, whatever a writer does."""
+        """An engine and the version it may read: parts of that version stay on the disk meanwhile, whatever a writer
+        does.
+        """
         with disk_errors(), (self.folder / _READERS).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH)
             with self._engine() as engine:

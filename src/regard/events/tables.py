@@ -31,12 +31,14 @@ def merged(engine: Engine, parts: Sequence[Part], kind: Table) -> pa.Table:
     union = " UNION ALL BY NAME ".join(views)
     return engine.table(
         f'SELECT * EXCLUDE ("part of {kind}") FROM ({union})'
-        f' QUALIFY row_number() OVER (PARTITION BY {quoted(key)} ORDER BY "part of {kind}" DESC) = 1 ORDER BY {quoted(key)}'
+        f' QUALIFY row_number() OVER (PARTITION BY {quoted(key)} ORDER BY "part of {kind}" DESC) = 1'
+        f" ORDER BY {quoted(key)}"
     )
 
 
 def told_by_events(engine: Engine, columns: Sequence[str], before: datetime | None) -> pa.Table:
-    """What the view `events` says of items before a time: the commonest name, category and brand, the median price above zero.
+    """What the view `events` says of items before a time: the commonest name, category and brand, the median price
+    above zero.
 
     Args:
         columns: fields that hold values in the view.
@@ -53,7 +55,8 @@ def told_by_events(engine: Engine, columns: Sequence[str], before: datetime | No
         engine.rows(
             f"CREATE OR REPLACE TABLE {quoted(f'told {name}')} AS"
             f" SELECT item, arg_max({name}, (n, {name})) AS {name} FROM"
-            f" (SELECT item, {name}, count(*) AS n FROM events WHERE item IS NOT NULL AND {name} IS NOT NULL{past} GROUP BY item, {name})"
+            f" (SELECT item, {name}, count(*) AS n FROM events"
+            f" WHERE item IS NOT NULL AND {name} IS NOT NULL{past} GROUP BY item, {name})"
             " GROUP BY item",
             values,
         )
