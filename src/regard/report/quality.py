@@ -1,0 +1,179 @@
+"""How good it is: the model beside the baselines, its weak spots, its robustness, and whether its reasons hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from regard.evaluation.verdict import SMALL, baseline_name, metric_name
+from regard.report.charts import Axis, axis, diagonal, marks, whisker
+from regard.report.data import Json
+from regard.report.headline import first_metric
+from regard.report.speech import MISSING, Speech
+
+_GROUPS = 8
+"""Groups shown open in 'where it is weak'; the rest are folded away."""
+
+
+def quality(evaluation: Json | None, say: Speech) -> dict[str, Any]:
+    """Dot-and-whisker rows, the full table, and how it was tested."""
+    if not evaluation or not evaluation["split"]["customers"]:
+        return {"empty": say("quality.empty")}
+    metric = first_metric(evaluation)
+    rows = {"": evaluation["model"], **evaluation["baselines"]}
+    order = sorted(rows, key=lambda name: -(rows[name][metric]["mean"] or 0.0))
+    scale = _scale([rows[name][metric] for name in order])
+    names = {name: say("quality.model") if not name else baseline_name(name, say.language) for name in order}
+    return {
+        "metric": metric_name(metric),
+        "k": metric.rpartition("_")[2],
+        "marks": marks(scale, say.number),
+        "rows": [_estimate(names[name], rows[name][metric], scale, say, ours=not name) for name in order],
+        "methods": [names[name] for name in order],
+        "metrics": [
+            {
+                "name": metric_name(name),
+                "about": _about(name, say),
+                "values": [_value(rows[method].get(name), say) for method in order],
+            }
+            for name in evaluation["model"]
+        ],
+        "split": _split(evaluation["split"], say),
+        "chances": [_chance(found, say) for found in evaluation.get("propensity", ())],
+    }
+
+
+def _split(split: Json, say: Speech) -> str:
+    return say(
+        "quality.split",
+        kind=say(f"split.{split['kind']}"),
+        cut=say("quality.cut", day=say.day(split["cut"])) if split["cut"] else "",
+        mask=say(f"mask.{split['mask']}"),
+        customers=say.count("unit.customers", split["customers"]),
+        hash=split["hash"],
+    )
+
+
+def _about(metric: str, say: Speech) -> str:
+    stem = metric.partition("_at_")[0]
+    return say(f"metric.{stem}") if stem in ("hr", "recall", "ndcg", "mrr", "map", "novelty", "coverage") else ""
+
+
+def _scale(found: Iterable[Json]) -> Axis:
+    values: list[float] = []
+    for one in found:
+        values += [one["mean"]] if one["mean"] is not None else []
+        values += one["interval"] or []
+    return axis(values)
+
+
+def _value(found: Json | None, say: Speech) -> tuple[str, str]:
+    if not found:
+        return MISSING, ""
+    return say.number(found["mean"], 3), say.interval(found["interval"]) if found["interval"] else ""
+
+
+def _estimate(label: str, found: Json, scale: Axis, say: Speech, *, ours: bool = True) -> dict[str, Any]:
+    return {
+        "label": label,
+        "ours": ours,
+        "chart": whisker(scale, found["mean"], found["interval"], ours=ours),
+        "value": say.number(found["mean"], 3),
+        "interval": say.interval(found["interval"]),
+    }
+
+
+def _chance(found: Json, say: Speech) -> dict[str, Any]:
+    shown = found["reliability"]
+    points = list(zip(shown["predicted"], shown["happened"], strict=True))
+    verdict = found["verdict"]
+    within = say.count("chance.within", found["days"])
+    outcome = str(verdict["outcome"])
+    title = say("chance.caption", within=within)
+    return {
+        "title": title,
+        "chart": diagonal(points, label=title, write=say.share) if points else "",
+        "rows": [
+            (say.share(p), say.share(h), say.number(n))
+            for (p, h), n in zip(points, shown["count"], strict=True)
+        ],
+        "summary": say(
+            "chance.summary",
+            n=say.number(found["n"]),
+            positives=say.number(found["positives"]),
+            ece=say.number(_mean(found["model"], "ece"), 3),
+            auroc=say.number(_mean(found["model"], "auroc"), 3),
+        ),
+        "verdict": say(f"chance.{outcome}", baseline=baseline_name(verdict["best_baseline"] or "", say.language))
+        if outcome in ("better", "worse", "open", "small")
+        else "",
+    }  # fmt: skip
+
+
+def _mean(metrics: Json, name: str) -> float | None:
+    value = metrics.get(name, {}).get("mean")
+    return None if value is None else float(value)
+
+
+def weakness(evaluation: Json | None, say: Speech) -> dict[str, Any]:
+    """Slices worst first, robustness, faithfulness."""
+    if not evaluation or not evaluation["split"]["customers"]:
+        return {"empty": say("quality.empty")}
+    metric = first_metric(evaluation)
+    slices = evaluation.get("slices") or ()
+    scale = _scale([found["model"][metric] for found in slices])
+    return {
+        "metric": metric_name(metric),
+        "lead": say("weak.lead" if slices else "weak.empty"),
+        "small": say("weak.small") if slices and evaluation["split"]["customers"] < SMALL else "",
+        "marks": marks(scale, say.number),
+        "rows": [_slice(found, metric, scale, say) for found in slices],
+        "shown": _GROUPS,
+        **_robustness(evaluation.get("robustness") or (), metric, say),
+        "faith": [_faith(found, say) for found in evaluation.get("faithfulness") or () if found["n"]],
+    }
+
+
+def _slice(found: Json, metric: str, scale: Axis, say: Speech) -> dict[str, Any]:
+    label, by = str(found["label"]), str(found["by"])
+    if by == "last_behaviour":
+        name = say("slice.last_behaviour", label=say.behaviour(label))
+    elif by == "item_age" and not label[:1].isdigit():
+        name = say("slice.item_age.new")
+    else:
+        name = say(f"slice.{by}", label=label.replace("-", "–"))
+    change = found["difference"].get(metric)
+    return {
+        **_estimate(name, found["model"][metric], scale, say),
+        "customers": say.count("unit.customers", found["n"]),
+        "against": say("weak.against", difference=say.signed(change["mean"])) if change else "",
+    }
+
+
+def _robustness(damages: Sequence[Json], metric: str, say: Speech) -> dict[str, Any]:
+    scale = _scale([found["model"][metric] for found in damages])
+    rows = [
+        {
+            **_estimate(say(f"robust.{found['change']}", share=say.share(found["share"])), found["model"][metric], scale, say),
+            "change": say.signed(found["difference"][metric]["mean"]),
+            "change_interval": say.interval(found["difference"][metric]["interval"], signed=True),
+        }
+        for found in damages
+    ]
+    return {"damages": rows, "damage_marks": marks(scale, say.number)}
+
+
+def _faith(found: Json, say: Speech) -> dict[str, Any]:
+    areas = {order: found["curves"][order]["area"] for order in ("explained", "recency", "random")}
+    scale = _scale(areas.values())
+    rows = []
+    for order, area in areas.items():
+        lead = found["difference"].get(order)
+        rows.append(
+            {
+                **_estimate(say(f"faith.{order}"), area, scale, say, ours=order == "explained"),
+                "lead": say.signed(lead["mean"]) if lead else MISSING,
+                "lead_interval": say.interval(lead["interval"], signed=True) if lead else "",
+            }
+        )
+    return {"title": say.count(f"faith.{found['group']}", found["n"]), "rows": rows, "marks": marks(scale, say.number)}
