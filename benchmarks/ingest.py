@@ -16,6 +16,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
@@ -41,7 +42,7 @@ def draw(events: int, seed: int) -> Iterator[pa.Table]:
         customer = (customers * chance.random(rows) ** 2).astype(np.int64)
         item = (items * chance.random(rows) ** 3).astype(np.int64)
         behaviour = chance.choice(len(BEHAVIOURS), rows, p=SHARES)
-        time = 1_700_000_000 + np.sort(chance.uniform(start * span, (start + rows) * span, rows)).astype(np.int64)
+        when = 1_700_000_000 + np.sort(chance.uniform(start * span, (start + rows) * span, rows)).astype(np.int64)
         bought = BEHAVIOURS[behaviour] == "purchase"
         yield pa.table(
             {
@@ -50,7 +51,7 @@ def draw(events: int, seed: int) -> Iterator[pa.Table]:
                 "event_name": pa.DictionaryArray.from_arrays(pa.array(behaviour), pa.array(BEHAVIOURS)).cast(
                     pa.string()
                 ),
-                "timestamp": pa.array(time * 1_000_000, pa.timestamp("us", "UTC")),
+                "timestamp": pa.array(when * 1_000_000, pa.timestamp("us", "UTC")),
                 "order_id": _named("o", start + np.arange(rows), ~bought),
                 "quantity": pa.array(chance.integers(1, 4, rows).astype(np.float64), mask=~bought),
                 "price": pa.array(np.round(2.0 + (item * 7919 % 9800) / 100, 2)),
@@ -101,6 +102,7 @@ def measure(file: str, folder: str) -> dict[str, Any]:
         "steps": watch.seconds,
         "pack_seconds": round(packed - stored, 2),
         "total_seconds": round(packed - began, 2),
+        "cpu_seconds": round(time.process_time(), 2),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "accepted": report.accepted,
         "customers": len(log),

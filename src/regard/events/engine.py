@@ -103,7 +103,10 @@ class Engine:
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """A large answer as a stream of Arrow batches."""
         with disk_errors():
-            yield from self.connection.sql(sql).to_arrow_reader(BATCH)
+            answer = self.connection.sql(sql)
+            # DuckDB 1 calls it fetch_arrow_reader.
+            name = "to_arrow_reader" if hasattr(answer, "to_arrow_reader") else "fetch_arrow_reader"
+            yield from getattr(answer, name)(BATCH)
 
     def scan(self, name: str, parts: Sequence[Part]) -> tuple[str, ...]:
         """Make the view `name` over the rows of event parts, with every column of the schema; returns those that hold
