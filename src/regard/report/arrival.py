@@ -17,7 +17,9 @@ _SHOWN = 8
 def key_figures(data: ReportData, say: Speech) -> list[tuple[str, str]]:
     """(figure, what it is), those that are known."""
     totals = data.totals
-    figures = [(say.number(getattr(totals, name)), say(f"key.{name}")) for name in ("events", "customers", "items", "orders")]
+    figures = [
+        (say.number(getattr(totals, name)), say(f"key.{name}")) for name in ("events", "customers", "items", "orders")
+    ]
     if totals.revenue is not None:
         figures.append((say.money(totals.revenue), say("key.revenue")))
     return [figure for figure in figures if figure[0] != "0"]
@@ -137,4 +139,9 @@ def _file(file: Json, say: Speech) -> dict[str, Any]:
 def _service(service: Any, say: Speech) -> dict[str, str]:
     item, name, reasons, rows = service
     why = [say.finding(reason) for reason in reasons.split(", ")] if reasons else []
-    return {"item": item, "name": name, "why": ("、" if say.language == "zh" else ", ").join(why), "rows": say.number(rows)}
+    return {
+        "item": item,
+        "name": name,
+        "why": ("、" if say.language == "zh" else ", ").join(why),
+        "rows": say.number(rows),
+    }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -45,7 +46,8 @@ def axis(values: Sequence[float], *, marks: int = 4, from_zero: bool = False) ->
     low, high = min(values, default=0.0), max(values, default=1.0)
     low = min(low, 0.0) if from_zero else low
     if high - low < 1e-12:
-        low, high = low - 0.5 * (abs(low) or 1.0), high + 0.5 * (abs(high) or 1.0)
+        room = 0.5 * (abs(high) or 1.0)
+        low, high = low - (0.0 if from_zero and low == 0 else room), high + room
     rough = (high - low) / marks
     size = 10.0 ** math.floor(math.log10(rough))
     step = size * next(nice for nice in (1, 2, 5, 10) if size * nice >= 0.999 * rough)
@@ -92,14 +94,14 @@ def whisker(scale: Axis, mean: float | None, ends: Sequence[float] | None, *, ou
     if ends:
         parts.append(_line(scale.place(ends[0]), height / 2, scale.place(ends[1]), height / 2, f"reach {tone}"))
     if mean is not None:
-        parts.append(_dot(scale.place(mean), height / 2, 5, f"dot {tone}"))
+        parts.append(_dot(scale.place(mean), height / 2, 4.5, f"dot {tone}"))
     return _svg(_joined(parts), height=height, kind="whisker")
 
 
 def marks(scale: Axis, write: Callable[[float, int], str]) -> Markup:
-    """The axis of a column of whiskers: every other mark is named where there are many."""
-    every = 2 if len(scale.ticks) > 4 else 1
-    named = scale.ticks[::every]
+    """The axis of a column of whiskers: the ends are named, and the middle where a mark stands there."""
+    count = len(scale.ticks)
+    named = scale.ticks[:: (count - 1) // 2] if count % 2 else scale.ticks[:: count - 1]
     parts = [_text(scale.place(tick), 13, write(tick, scale.digits), _anchor(scale.place(tick))) for tick in named]
     return _svg(_joined(parts), height=18, kind="marks")
 
@@ -147,10 +149,12 @@ def curve(points: Sequence[tuple[float, float]], *, label: str, write: Callable[
 
     parts = []
     for tick in up.ticks:
-        parts += [_line(gutter, y(tick), 98, y(tick), "grid"), _text(gutter - 1.5, y(tick) + 4, write(tick, up.digits), "end")]
+        parts += [
+            _line(gutter, y(tick), 98, y(tick), "grid"),
+            _text(gutter - 1.5, y(tick) + 4, write(tick, up.digits), "end"),
+        ]
     parts += [_text(x(tick), 190, write(tick, across.digits), _anchor(x(tick))) for tick in across.ticks]
-    pairs = list(zip(points, points[1:], strict=False))
-    parts += [_line(x(a), y(b), x(c), y(d), "stroke ours") for (a, b), (c, d) in pairs]
+    parts += [_line(x(a), y(b), x(c), y(d), "stroke ours") for (a, b), (c, d) in pairwise(points)]
     parts += [_dot(x(a), y(b), 2.5, "dot ours") for a, b in points] if len(points) <= 40 else []
     return _svg(_joined(parts), height=196, kind="curve", label=label)
 

@@ -28,7 +28,8 @@ def _kind(data: ReportData) -> str:
 
 def first_metric(evaluation: Json) -> str:
     """The headline metric: the first of the model's, as `evaluate` orders them."""
-    return next((name for name in evaluation["model"] if name.startswith("ndcg_at_")), next(iter(evaluation["model"])))
+    names: list[str] = list(evaluation["model"])
+    return next((name for name in names if name.startswith("ndcg_at_")), names[0])
 
 
 def _figures(evaluation: Json, kind: str, say: Speech) -> list[str]:

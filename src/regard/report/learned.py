@@ -69,5 +69,5 @@ def _written(value: Any, say: Speech) -> str:
     if isinstance(value, Sequence):
         return ", ".join(_written(part, say) for part in value) or say("none")
     if isinstance(value, int):
-        return say.number(value) if abs(value) >= 10_000 else str(value)
+        return say.number(value)
     return f"{value:,.6g}".replace("-", "−") if isinstance(value, float) else str(value)

@@ -39,6 +39,7 @@ def person(customer: Customer, say: Speech) -> dict[str, Any]:
         "source": _source(answer, say),
         "notes": list(answer.get("notes", ())),
         "items": [_item(item, say) for item in answer.get("items", ())],
+        "has_shares": any(item.get("probability") is not None for item in answer.get("items", ())),
         "chances": _chances(customer.intent, say),
         "base_rate": bool(customer.intent) and (customer.intent or {}).get("fallback_level") != "model",
     }
@@ -55,7 +56,7 @@ def _deed(deed: Deed, say: Speech) -> tuple[str, str, str]:
 def _places(events: Sequence[Deed]) -> list[float]:
     """Each event's place on the timeline, from 0 to 1: by time, or by order where there is none."""
     times = [deed.time.timestamp() for deed in events if deed.time is not None]
-    if len(times) < len(events) or times[-1] <= times[0]:
+    if not times or len(times) < len(events) or times[-1] <= times[0]:
         return [place / max(len(events) - 1, 1) for place in range(len(events))]
     return [(time - times[0]) / (times[-1] - times[0]) for time in times]
 
@@ -87,7 +88,7 @@ def _item(item: Json, say: Speech) -> dict[str, Any]:
     return {
         "name": item["name"] or item["item"],
         "id": item["item"] if item["name"] else "",
-        "chance": say("people.chance_next", share=say.share(chance)) if chance is not None else "",
+        "chance": say.share(chance) if chance is not None else "",
         "reasons": [reason["text"] for reason in item["reasons"]],
     }
 

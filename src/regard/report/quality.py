@@ -28,7 +28,9 @@ def quality(evaluation: Json | None, say: Speech) -> dict[str, Any]:
         "metric": metric_name(metric),
         "k": metric.rpartition("_")[2],
         "marks": marks(scale, say.number),
-        "rows": [_estimate(names[name], rows[name][metric], scale, say, ours=not name) for name in order],
+        "rows": [
+            _estimate(names[name], rows[name][metric], scale, say, ours=not name, strong=not name) for name in order
+        ],
         "methods": [names[name] for name in order],
         "metrics": [
             {
@@ -73,10 +75,12 @@ def _value(found: Json | None, say: Speech) -> tuple[str, str]:
     return say.number(found["mean"], 3), say.interval(found["interval"]) if found["interval"] else ""
 
 
-def _estimate(label: str, found: Json, scale: Axis, say: Speech, *, ours: bool = True) -> dict[str, Any]:
+def _estimate(
+    label: str, found: Json, scale: Axis, say: Speech, *, ours: bool = True, strong: bool = False
+) -> dict[str, Any]:
     return {
         "label": label,
-        "ours": ours,
+        "strong": strong,
         "chart": whisker(scale, found["mean"], found["interval"], ours=ours),
         "value": say.number(found["mean"], 3),
         "interval": say.interval(found["interval"]),
@@ -92,7 +96,7 @@ def _chance(found: Json, say: Speech) -> dict[str, Any]:
     title = say("chance.caption", within=within)
     return {
         "title": title,
-        "chart": diagonal(points, label=title, write=say.share) if points else "",
+        "chart": diagonal(points, label=title, write=say.percent) if points else "",
         "rows": [
             (say.share(p), say.share(h), say.number(n))
             for (p, h), n in zip(points, shown["count"], strict=True)
@@ -154,7 +158,9 @@ def _robustness(damages: Sequence[Json], metric: str, say: Speech) -> dict[str, 
     scale = _scale([found["model"][metric] for found in damages])
     rows = [
         {
-            **_estimate(say(f"robust.{found['change']}", share=say.share(found["share"])), found["model"][metric], scale, say),
+            **_estimate(
+                say(f"robust.{found['change']}", share=say.percent(found["share"])), found["model"][metric], scale, say
+            ),
             "change": say.signed(found["difference"][metric]["mean"]),
             "change_interval": say.interval(found["difference"][metric]["interval"], signed=True),
         }
@@ -171,7 +177,9 @@ def _faith(found: Json, say: Speech) -> dict[str, Any]:
         lead = found["difference"].get(order)
         rows.append(
             {
-                **_estimate(say(f"faith.{order}"), area, scale, say, ours=order == "explained"),
+                **_estimate(
+                    say(f"faith.{order}"), area, scale, say, ours=order == "explained", strong=order == "explained"
+                ),
                 "lead": say.signed(lead["mean"]) if lead else MISSING,
                 "lead_interval": say.interval(lead["interval"], signed=True) if lead else "",
             }

@@ -56,6 +56,14 @@ class Speech:
         one, _, many = str(catalogue()["phrases"][key][self._column]).partition("|")
         return (one if n == 1 or not many else many).format(n=self.number(n), **values)
 
+    def sentences(self, *parts: str) -> str:
+        """Sentences one after the other, as the language spaces them; empty ones are passed over.
+
+        >>> Speech("en").sentences("One.", "", "Two."), Speech("zh").sentences("一。", "二。")
+        ('One. Two.', '一。二。')
+        """
+        return ("" if self.language == "zh" else " ").join(part for part in parts if part)
+
     def number(self, value: float | None, digits: int = 0) -> str:
         """A number with thousands marked.
 
@@ -92,6 +100,14 @@ class Speech:
         if percent < 0.1 or 99.9 < percent < 100:
             return f"<0.1{sign}" if percent < 0.1 else f">99.9{sign}"
         return f"{percent:.1f}{sign}"
+
+    def percent(self, share: float) -> str:
+        """A round share, such as a mark on an axis.
+
+        >>> Speech("en").percent(0.25), Speech("zh").percent(0.1)
+        ('25\\xa0%', '10%')
+        """
+        return f"{100 * share:.4g}{'' if self.language == 'zh' else _SPACE}%"
 
     def money(self, value: float) -> str:
         """Money in the workspace's currency, without cents.
@@ -131,7 +147,8 @@ class Speech:
 
     def card(self, name: str) -> str:
         """The name of a figure of the model card."""
-        known = catalogue()["card"].get(name)
+        names = catalogue()["card"]
+        known = names.get(name) or names.get(name.rpartition(".")[2])
         return str(known[self._column]) if known else name.replace("_", " ").replace(".", ": ")
 
     def finding(self, text: str) -> str:
@@ -143,7 +160,7 @@ class Speech:
         if self.language == "en":
             return text
         for pattern, chinese in catalogue()["findings"].items():
-            match = re.fullmatch(re.escape(pattern).replace(r"\{\}", r"(\w+)"), text)
+            match = re.fullmatch(re.escape(pattern).replace(r"\{\}", "(.+)"), text)
             if match:
                 return str(chinese).format(*match.groups())
         return text

@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from regard.errors import UsageError
+from regard.report import Customer, Deed, ReportData, Totals, render, write
+
+HOSTILE = "<script>alert('x')</script> & \"lamp\" '); } </style>"
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+EMPTY = ReportData(shop="s", made_at=datetime(2026, 1, 1, tzinfo=UTC), version="0.1.0")
+
+
+class Page(HTMLParser):
+    """The page as tags, text and tables; fails on a tag that is closed wrongly or not at all."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.tables: list[list[list[str]]] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = [name for name, _ in attrs]
+        assert len(names) == len(set(names)), (tag, attrs)
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open[-1] == tag, (tag, self.open)
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "style":
+            return
+        self.words.append(data)
+        if any(tag in self.open for tag in ("td", "th")):
+            self.tables[-1][-1][-1] += f" {data.strip()}"
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def cells(self) -> list[list[str]]:
+        return [[" ".join(cell.split()) for cell in row] for table in self.tables for row in table]
+
+
+@pytest.fixture(params=["en", "zh"])
+def language(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_page_is_whole_html_with_landmarks_and_labelled_parts(full: ReportData, language: str) -> None:
+    page = Page(render(full, language=language))
+    names = [tag for tag, _ in page.tags]
+    assert [names.count(tag) for tag in ("html", "header", "nav", "main", "footer", "h1")] == [1] * 6
+    assert dict(page.tags)["html"]["lang"] == {"en": "en", "zh": "zh-CN"}[language]
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for tag, attributes in page.tags:
+        if tag == "a":
+            assert str(attributes["href"])[1:] in ids
+        if tag == "th":
+            assert attributes["scope"] in ("col", "row")
+        if tag == "svg":
+            assert attributes.get("aria-hidden") == "true" or attributes["aria-label"]
+        if "aria-labelledby" in attributes:
+            assert attributes["aria-labelledby"] in ids
+
+
+def test_page_needs_nothing_from_outside(full: ReportData, language: str) -> None:
+    text = render(full, language=language)
+    assert not re.search(r"https?:|//[a-z]|@import|url\(|javascript:", text)
+    page = Page(text)
+    assert not {"script", "link", "img", "iframe", "object", "embed", "form", "base"} & {tag for tag, _ in page.tags}
+    for _, attributes in page.tags:
+        assert not {"src", "srcset", "data", "action", "style"} & set(attributes)
+        assert str(attributes.get("href", "#")).startswith("#")
+        assert not [name for name in attributes if name.startswith("on")]
+
+
+def test_hostile_names_stay_text(full: ReportData, language: str) -> None:
+    text = render(full, language=language)
+    assert "<script" not in text and text.count("</style>") == 1
+    page = Page(text)
+    assert HOSTILE in page.text
+    assert "X<1>" in page.text
+
+
+def test_hostile_words_of_the_shop_stay_text(full: ReportData) -> None:
+    assert full.evaluation is not None
+    odd = replace(
+        full, shop=HOSTILE, model=HOSTILE, version=HOSTILE, currency="<b>", card={HOSTILE: HOSTILE, "deep": {"<i>": "<u>"}},
+        evaluation={**full.evaluation, "baselines": {HOSTILE: full.evaluation["baselines"]["ease"]},
+                    "verdict": {**full.evaluation["verdict"], "best_baseline": HOSTILE}},
+        customers=[Customer(id=HOSTILE, events=[Deed(behaviour=HOSTILE, item=HOSTILE)])],
+    )  # fmt: skip
+    text = render(odd)
+    assert "<script" not in text and "<b>" not in text and "<i>" not in text and "<u>" not in text
+    Page(text)
+
+
+def test_tables_hold_the_figures_given(full: ReportData) -> None:
+    rows = Page(render(full)).cells()
+    assert ["Regard's model", "0.0 0.2 0.4", "NDCG@10 95 % interval"] not in rows
+    assert any(row[0] == "Regard's model" and row[-1] == "0.291 0.271 to 0.311" for row in rows)
+    assert any(row[0] == "nearest customers" and row[-1] == "0.257 0.237 to 0.277" for row in rows)
+    assert any(row[0].startswith("Rejected: no customer") and row[-2:] == ["242,257", "22.7 %"] for row in rows)
+    assert any(row[0] == "In several files, counted once" and row[-2:] == ["26,479", "2.5 %"] for row in rows)
+    assert ["within 30 days", "", "29.1 %"] in rows
+    assert ["200", "8.4", "6.4000", "0.2350"] in rows
+    assert ["split hash", "0123456789abcdef"] in rows
+    assert ["bought", "", "779,495", "97.7 %"] in rows
+
+
+def test_every_slice_and_baseline_is_there_and_in_order(full: ReportData) -> None:
+    assert full.evaluation is not None
+    rows = Page(render(full)).cells()
+    first = [row[0] for row in rows]
+    order = [
+        "Regard's model",
+        "own decayed baskets with recent popularity",
+        "nearest customers",
+        "own frequency",
+        "EASE",
+    ]
+    places = [first.index(name) for name in order]
+    assert places == sorted(places)
+    assert len([row for row in rows if "against the best simple method" in row[-1]]) == len(full.evaluation["slices"])
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        ("better", "The model recommends better"),
+        ("worse", "a simple method recommends better than the model"),
+        ("open", "No difference between the model"),
+        ("small", "too few customers to say"),
+        ("alone", "no simple method beside it"),
+        ("nobody", "nothing was measured"),
+    ],
+)
+def test_headline_says_what_was_found(full: ReportData, outcome: str, said: str) -> None:
+    assert full.evaluation is not None
+    verdict = {**full.evaluation["verdict"], "outcome": outcome}
+    evaluation = {**full.evaluation, "verdict": verdict}
+    if outcome in ("alone", "nobody"):
+        evaluation["baselines"] = {}
+        evaluation["verdict"] = {**verdict, "best_baseline": None, "difference": {}}
+    if outcome == "nobody":
+        nothing = {"mean": None, "interval": None, "n": 0}
+        evaluation["model"] = dict.fromkeys(evaluation["model"], nothing)
+        evaluation["split"] = {**evaluation["split"], "customers": 0}
+        evaluation |= {"slices": [], "robustness": [], "faithfulness": [], "propensity": []}
+    for language in ("en", "zh"):
+        page = Page(render(replace(full, evaluation=evaluation), language=language))
+        if language == "en":
+            assert said in page.text
+            if outcome != "better":
+                assert "The model recommends better" not in page.text
+
+
+def test_small_shop_makes_no_claims(full: ReportData) -> None:
+    assert full.evaluation is not None
+    evaluation = {
+        **full.evaluation,
+        "split": {**full.evaluation["split"], "customers": 11},
+        "verdict": {**full.evaluation["verdict"], "outcome": "small"},
+        "slices": [],
+    }
+    text = Page(render(replace(full, evaluation=evaluation))).text
+    assert "fewer than 200 tested customers" in text and "No group had enough customers" in text
+    assert "Tested on 11 customers." in text
+
+
+def test_empty_workspace_and_untrained_shop(full: ReportData, language: str) -> None:
+    Page(render(EMPTY, language=language))
+    untrained = replace(full, model=None, card={}, curve=(), evaluation=None, attention=None)
+    counting = Page(render(untrained, language=language))
+    unmeasured = Page(render(replace(full, evaluation=None, curve=()), language=language))
+    if language == "en":
+        assert "Next: regard train corner-shop" in counting.text and "No model has been trained yet." in counting.text
+        assert "has not been measured yet" in unmeasured.text and "No training curve was kept." in unmeasured.text
+
+
+def test_customers_without_a_clock_without_events_without_an_answer(full: ReportData, language: str) -> None:
+    deeds = [Deed(behaviour="play", item=str(n)) for n in range(4)]
+    odd = [Customer(id="a", events=deeds), Customer(id="b", events=()), Customer(id="c", events=deeds[:1])]
+    report = {**full.ingests[0], "clock": "order", "first": "", "last": ""}
+    page = Page(render(replace(full, customers=odd, ingests=(report,)), language=language))
+    if language == "en":
+        assert "no times" in page.text and "This customer has no events" in page.text
+
+
+def test_nothing_in_the_evaluation_is_required_beyond_the_table(full: ReportData) -> None:
+    assert full.evaluation is not None
+    gone = {"robustness", "faithfulness", "propensity"}
+    bare = {key: value for key, value in full.evaluation.items() if key not in gone} | {"slices": []}
+    text = Page(render(replace(full, evaluation=bare))).text
+    assert "Are the reasons true?" not in text and "Are the purchase chances right?" not in text
+
+
+def test_attention_is_called_a_picture(full: ReportData) -> None:
+    text = Page(render(full)).text
+    assert "This is a picture of the machine at work and not a reason" in text
+    assert "这只是模型运行时的一幅图，不是理由" in Page(render(full, language="zh")).text
+
+
+def test_page_in_chinese_is_chinese(full: ReportData) -> None:
+    text = Page(render(full, language="zh")).text
+    for english in ("Rejected", "customers", "The model", "within", "bought", "Number", "Share", "Next:"):
+        own = [full.customers[0].id, HOSTILE, "because you bought", "because you put", "because you looked"]
+        for word in own:
+            text = text.replace(word, "")
+        assert english not in text.replace("bought Red lamp", ""), english
+
+
+def test_figures_follow_the_money_and_the_time(full: ReportData) -> None:
+    assert "£16,382,583 revenue" in swapped(full, "GBP") and "CN¥16,382,583" in swapped(full, "CNY")
+    assert "from 1 Dec 2009 to 9 Dec 2011" in Page(render(full)).text
+    plain = replace(full, totals=Totals(events=3, customers=2, items=1, orders=0))
+    assert "revenue" not in Page(render(plain)).text
+
+
+def swapped(data: ReportData, currency: str) -> str:
+    """Text of the page in another currency, each figure before its name as the eye reads them."""
+    text = Page(render(replace(data, currency=currency))).text
+    return re.sub(r"revenue (\S+)", r"\1 revenue", text)
+
+
+def test_write_replaces_a_page_whole(full: ReportData, tmp_path: Path) -> None:
+    path = tmp_path / "reports" / "page.html"
+    assert write(EMPTY, path) == path
+    write(full, path, language="zh")
+    assert path.read_text(encoding="utf-8") == render(full, language="zh")
+    assert [one.name for one in path.parent.iterdir()] == ["page.html"]
+
+
+def test_write_refuses_an_unknown_language(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="unknown language 'fr'"):
+        write(EMPTY, tmp_path / "page.html", language="fr")
+    assert list(tmp_path.iterdir()) == []
