@@ -28,6 +28,14 @@ class Channels:
         self._near = torch.from_numpy(neighbours.items.astype(np.int64))
         self._weight = torch.from_numpy(neighbours.weights)
 
+    def own(self, batch: Batch) -> Tensor:
+        """float32 [B, Q, U, C - 1], popularity of the rows' own items at the moment of each question."""
+        if self._popular is None or self.popularity is None:
+            return torch.zeros(*batch.asked.shape, batch.slot_item.shape[1], 0)
+        row = torch.from_numpy(self.popularity.row(batch.moment))  # [B, Q]
+        item = torch.from_numpy(np.minimum(batch.slot_item, self.items - 1))  # [B, U]
+        return self._popular[row[:, :, None], item[:, None]]
+
     def of(self, batch: Batch, edition: NDArray[np.int64]) -> Callable[[slice], Tensor]:
         """For the questions asked in `batch` (row-major), a function from a slice of them to float32 [n, V, C].
 

@@ -22,6 +22,12 @@ POINTER_WIDTH = 16
 
 YEAR_DAYS = 365.25
 
+WEIGH_WIDTH = 32
+"""Hidden numbers of the small network that weighs an own item's counts against its popularity and its age."""
+
+NEVER_AGO = 1_000.0
+"""Days, or baskets, that stand for 'never yet'."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Read:
@@ -95,6 +101,10 @@ class Pointer(nn.Module):
         self.gate = nn.Linear(settings.width, heads)
         nn.init.zeros_(self.gate.weight)
         nn.init.constant_(self.gate.bias, 0.5)
+        self.weigh = nn.Linear(heads + 3 + settings.channels - 1, WEIGH_WIDTH)
+        self.mood = nn.Linear(settings.width, WEIGH_WIDTH, bias=False)
+        self.verdict = nn.Linear(WEIGH_WIDTH, 1, bias=False)
+        nn.init.zeros_(self.verdict.weight)
 
     def forward(self, state: Tensor, token: Tensor, tensors: dict[str, Tensor]) -> Tensor:
         """state: [B, Q, D] of questions; token: [B, L, D] event tokens. Returns [B, Q, U] logits of the row's own items."""
@@ -116,8 +126,20 @@ class Pointer(nn.Module):
         U = tensors["slot_item"].shape[1]
         slot = tensors["slot"][:, None, :, None].expand(B, Q, L, self.heads)
         own = mass.new_zeros(B, Q, U, self.heads).scatter_add(2, slot, mass)
-        told = torch.log1p(F.softplus(self.kappa) * own) * F.softplus(self.gate(state))[:, :, None]
-        return told.sum(dim=-1)
+        told = torch.log1p(F.softplus(self.kappa) * own)  # [B, Q, U, P]
+        facts = self._facts(past, slot[..., 0], ago[..., 0], back[..., 0], U)
+        hidden = self.weigh(torch.cat([told, facts, tensors["own_popular"]], dim=-1)) + self.mood(state)[:, :, None]
+        verdict = self.verdict(F.silu(hidden))[..., 0] * (facts[..., 0] > 0)  # items still to come are no own items yet
+        return (told * F.softplus(self.gate(state))[:, :, None]).sum(dim=-1) + verdict
+
+    def _facts(self, past: Tensor, slot: Tensor, ago: Tensor, back: Tensor, U: int) -> Tensor:
+        """[B, Q, U, 3]: log1p of how often, how many days ago and how many baskets ago each own item was last touched."""
+        B, Q, _ = past.shape
+        often = ago.new_zeros(B, Q, U).scatter_add(2, slot, past.float())
+        far = ago.new_full((B, Q, U), NEVER_AGO)
+        days = far.scatter_reduce(2, slot, ago.masked_fill(~past, NEVER_AGO), "amin")
+        baskets = far.scatter_reduce(2, slot, back.masked_fill(~past, NEVER_AGO), "amin")
+        return torch.log1p(torch.stack([often, days, baskets], dim=-1))
 
 
 class Network(nn.Module):

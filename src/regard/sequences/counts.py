@@ -31,6 +31,9 @@ POPULARITY_CELLS = 64_000_000
 BACK_DECAY = 0.8
 """A basket back, a recent event speaks this much less for its neighbours."""
 
+CONTRAST = 20.0
+"""Factor on shares before the logarithm: an item that nobody bought lately must fall far below an average one, not just a little."""
+
 YEAR = 365
 
 
@@ -104,7 +107,7 @@ def popularity(view: View) -> Popularity | None:
     if seasonal:
         table[:, :, -1] = _last_year(fresh, width / DAY)
     table /= table.sum(axis=1, keepdims=True) + 1e-6
-    return Popularity(moments=moments, table=np.log1p(table * V), half_lives=lives)
+    return Popularity(moments=moments, table=np.log1p(table * (V * CONTRAST)), half_lives=lives)
 
 
 def _last_year(fresh: Any, days: float) -> NDArray[np.float32]:

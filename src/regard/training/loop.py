@@ -108,7 +108,7 @@ class Loop:
         return lesson
 
     def _losses(self, lesson: Lesson) -> tuple[Tensor, Tensor]:
-        read = self.network(to_tensors(lesson.batch))
+        read = self.network(self._tensors(lesson.batch))
         hazard = torch.zeros(())
         horizons = lesson.horizons
         if horizons is not None and float(horizons.weight.sum()) > 0:
@@ -118,6 +118,9 @@ class Loop:
         if float(lesson.answers.weight.sum()) == 0:
             return hazard * 0, hazard
         return chunked_loss(self._logits(read, lesson.batch, lesson.edition), lesson.answers, fast=self.fast), hazard
+
+    def _tensors(self, batch: Batch) -> dict[str, Tensor]:
+        return to_tensors(batch) | {"own_popular": self.channels.own(batch)}
 
     def _logits(self, read: Read, batch: Batch, edition: NDArray[np.int64]) -> Logits:
         return Logits(
@@ -151,7 +154,7 @@ class Loop:
         for at in range(0, len(order), width):
             chosen = order[at : at + width]
             batch = assemble(queries, rows.take(chosen), moment=asof, behaviour=behaviours, offset=self.data.offset)
-            read = self.network(to_tensors(batch))
+            read = self.network(self._tensors(batch))
             told = self.network.wanted_within(read.state, torch.full((len(chosen),), horizon)).numpy()
             full = np.full(len(chosen), self.data.neighbours.full)
             z = (

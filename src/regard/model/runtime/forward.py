@@ -19,6 +19,7 @@ Weights = Mapping[str, NDArray[Any]]
 
 POINTER_WIDTH = 16
 YEAR_DAYS = 365.25
+NEVER_AGO = 1_000.0
 EPSILON = np.float32(np.finfo(np.float32).eps)
 
 
@@ -113,8 +114,10 @@ def encode(batch: Batch, weights: Weights, settings: Settings) -> tuple[Array, A
     return rms_norm(x[:, L:], weights["last_norm.weight"]), event, attention[:, :, L:]
 
 
-def pointer(batch: Batch, state: Array, token: Array, weights: Weights, settings: Settings) -> Array:
-    """[B, Q, U] logits of the rows' own items, as `model.network.Pointer`."""
+def pointer(
+    batch: Batch, state: Array, token: Array, popular: Array, weights: Weights, settings: Settings
+) -> Array:
+    """[B, Q, U] logits of the rows' own items, as `model.network.Pointer`; popular: [V, C - 1] as of the question."""
     B, Q, _ = state.shape
     L, P, U = token.shape[1], settings.pointer_heads, batch.slot_item.shape[1]
     query = (state @ weights["pointer.query.weight"].T + weights["pointer.query.bias"]).reshape(B, Q, P, POINTER_WIDTH)
@@ -134,9 +137,26 @@ def pointer(batch: Batch, state: Array, token: Array, weights: Weights, settings
     for q in range(Q):
         np.add.at(own[:, q], (row, batch.slot), mass[:, q])
     gate = softplus(state @ weights["pointer.gate.weight"].T + weights["pointer.gate.bias"])
-    return np.asarray(
-        (np.log1p(softplus(weights["pointer.kappa"]) * own) * gate[:, :, None]).sum(axis=-1), dtype=np.float32
-    )
+    told = np.log1p(softplus(weights["pointer.kappa"]) * own)
+    known = popular[np.minimum(batch.slot_item, len(popular) - 1)][:, None].repeat(Q, axis=1)
+    facts = _facts(past, batch.slot, ago[..., 0], back[..., 0], U)
+    weighed = np.concatenate([told, facts, known], axis=-1) @ weights["pointer.weigh.weight"].T + weights["pointer.weigh.bias"]
+    hidden = weighed + (state @ weights["pointer.mood.weight"].T)[:, :, None]
+    verdict = ((hidden * sigmoid(hidden)) @ weights["pointer.verdict.weight"].T)[..., 0] * (facts[..., 0] > 0)
+    return np.asarray((told * gate[:, :, None]).sum(axis=-1) + verdict, dtype=np.float32)
+
+
+def _facts(past: NDArray[np.bool_], slot: NDArray[np.int64], ago: Array, back: Array, U: int) -> Array:
+    """[B, Q, U, 3], as `model.network.Pointer._facts`."""
+    B, Q, _ = past.shape
+    facts = np.zeros((B, Q, U, 3), dtype=np.float32)
+    facts[..., 1:] = NEVER_AGO
+    row = np.arange(B)[:, None]
+    for q in range(Q):
+        np.add.at(facts[:, q, :, 0], (row, slot), past[:, q])
+        np.minimum.at(facts[:, q, :, 1], (row, slot), np.where(past[:, q], ago[:, q], NEVER_AGO))
+        np.minimum.at(facts[:, q, :, 2], (row, slot), np.where(past[:, q], back[:, q], NEVER_AGO))
+    return np.log1p(facts)
 
 
 def wanted_within(state: Array, days: NDArray[np.float64], weights: Weights) -> NDArray[np.float64]:

@@ -139,7 +139,7 @@ class Runtime:
     def _logits(self, batch: Batch, state: NDArray[np.float32], token: NDArray[np.float32]) -> NDArray[np.float32]:
         """[B, V] for one question a row."""
         weights, counts, V = self._weights, self._artefact.counts, len(self.view_items)
-        own = forward.pointer(batch, state, token, weights, self._settings)[:, 0]  # [B, U]
+        own = forward.pointer(batch, state, token, counts["popularity"], weights, self._settings)[:, 0]  # [B, U]
         state = state[:, 0]
         z = state @ weights["items"].T + weights["bias"]
         share = state @ weights["channel_weight.weight"].T + weights["channel_weight.bias"]  # [B, C]
