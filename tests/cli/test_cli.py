@@ -246,11 +246,10 @@ def interrupted(*args: object, **kwargs: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_demo_goes_the_whole_way(tmp_path: Path, stand_in: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("regard.workspace.workspace.Workspace.report", lambda shop, *a, **k: shop.folder / "page.html")
+def test_demo_goes_the_whole_way(tmp_path: Path, stand_in: None) -> None:
     small = ("--customers", 80, "--items", 40)
     done = told("demo", "demo", tmp_path / "demo", *small)
-    assert done["page"] == str(tmp_path / "demo" / "page.html")
+    assert "<html" in Path(done["page"]).read_text("utf-8")[:500].lower()
     again = told("demo", "demo", tmp_path / "demo", *small)
     assert (again["ingest"], again["train"]["model"]) == (done["ingest"], "m2")  # gone on with
     (tmp_path / "mine").mkdir()
@@ -259,6 +258,13 @@ def test_demo_goes_the_whole_way(tmp_path: Path, stand_in: None, monkeypatch: py
     assert "What to try next" in text
     command = next(line.split() for line in text.splitlines() if line.startswith("  regard recommend"))
     assert call(*command[1:]).exit_code == 0
+
+
+def test_report_in_both_languages(shop_folder: Path, stand_in: None) -> None:
+    call("train", shop_folder)
+    for language in ("en", "zh"):
+        page = Path(told("report", "report", shop_folder, "--lang", language)["page"])
+        assert page.is_relative_to(shop_folder) and f'lang="{language}' in page.read_text("utf-8")[:500]
 
 
 def test_ids_and_units_from_files(tmp_path: Path) -> None:

@@ -33,6 +33,10 @@ SCHEMA: pa.Schema = pa.schema(
 """One row per customer and place; `rank` from 1; `reason` is the first one, null unless asked for."""
 
 
+EXPLAINED = 16
+"""Customers in a block where reasons are asked for: each costs some hundred scorings, and progress should be seen."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Batch:
     """What was written.
@@ -79,7 +83,7 @@ def recommend_all(
     beside = path.with_name(path.name + ".part")
     try:
         with pq.ParquetWriter(beside, SCHEMA, compression="zstd") as writer:
-            for block in blocks(len(customers), len(shop.log.items)):
+            for block in blocks(len(customers), len(shop.log.items), EXPLAINED if why else 1024):
                 asks = [Ask(customer=name) for name in shop.log.customers.names(customers[block])]
                 answers = recommend(shop, asks, n=n, exclude=rule, allowed=allowed, why=why)
                 table = _table(answers)

@@ -23,13 +23,13 @@ BLOCK_CELLS = 16_000_000
 """Scores held at a time (customers x items): 64 MB of float32, whatever the catalogue's size."""
 
 
-def blocks(rows: int, width: int) -> Iterator[slice]:
-    """Slices of `rows` such that no block holds more than BLOCK_CELLS scores; never more than 1,024 rows.
+def blocks(rows: int, width: int, most: int = 1024) -> Iterator[slice]:
+    """Slices of `rows` such that no block holds more than BLOCK_CELLS scores; never more than `most` rows.
 
     >>> [s.stop - s.start for s in blocks(5, 8_000_000)]
     [2, 2, 1]
     """
-    size = max(1, min(1024, BLOCK_CELLS // max(width, 1)))
+    size = max(1, min(most, BLOCK_CELLS // max(width, 1)))
     for start in range(0, rows, size):
         yield slice(start, min(start + size, rows))
 

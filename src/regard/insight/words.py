@@ -23,6 +23,15 @@ ENGLISH = {
     "follow": "you followed {item}",
     "impression": "you were shown {item}",
 }
+BARE_ENGLISH = {
+    "search": "you searched",
+    "page_view": "you visited",
+    "session_start": "you visited",
+    "sign_up": "you signed up",
+    "login": "you logged in",
+    "message_open": "you opened a message",
+    "message_click": "you clicked in a message",
+}
 CHINESE = {
     "purchase": "购买了{item}",
     "view_item": "浏览了{item}",
@@ -40,6 +49,15 @@ CHINESE = {
     "share": "分享了{item}",
     "follow": "关注了{item}",
     "impression": "看到了{item}",
+}
+BARE_CHINESE = {
+    "search": "进行了搜索",
+    "page_view": "访问了商店",
+    "session_start": "访问了商店",
+    "sign_up": "注册了账号",
+    "login": "登录了账号",
+    "message_open": "打开了消息",
+    "message_click": "点击了消息",
 }
 MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -71,16 +89,20 @@ def event(behaviour: str, item: str, times: int, when: str, language: str) -> st
     'you bought red lamp on 3 March (3 times)'
     >>> event("purchase", "台灯", 3, "3月3日", "zh")
     '您在3月3日购买了台灯（共3次）'
+    >>> event("search", "", 1, "3 March", "en")
+    'you searched on 3 March'
     """
     if language == "zh":
-        act = CHINESE.get(behaviour, f"对{{item}}有过“{behaviour}”行为") if item else f"有过“{behaviour}”行为"
+        bare = BARE_CHINESE.get(behaviour, f"有过“{behaviour}”行为")
+        act = CHINESE.get(behaviour, f"对{{item}}有过“{behaviour}”行为") if item else bare
         return (
             "您"
             + (f"在{when}" if when else "")
             + act.replace("{item}", item)
             + (f"（共{times}次）" if times > 1 else "")
         )
-    act = ENGLISH.get(behaviour, f"you did '{behaviour}' on {{item}}") if item else f"you did '{behaviour}'"
+    bare = BARE_ENGLISH.get(behaviour, f"you did '{behaviour}'")
+    act = ENGLISH.get(behaviour, f"you did '{behaviour}' on {{item}}") if item else bare
     return act.replace("{item}", item) + (f" on {when}" if when else "") + (f" ({times} times)" if times > 1 else "")
 
 
