@@ -43,7 +43,9 @@ def arrival(data: ReportData, say: Speech) -> dict[str, Any]:
     named = {row["name"] for row in classes}
     services = (data.doctor or {}).get("not_merchandise", ())
     return {
-        "lead": say("data.lead", rows=say.number(read), accepted=say.number(accepted)),
+        "lead": say(
+            "data.all" if read == accepted else "data.lead", rows=say.number(read), accepted=say.number(accepted)
+        ),
         "classes": classes,
         "notes": _notes(data, say),
         "findings": [_finding(found, say) for name, found in findings.items() if name not in named],

@@ -17,7 +17,7 @@ _LONG = 200
 def training(data: ReportData, say: Speech) -> dict[str, Any]:
     """Curves, their table, the card."""
     if data.model is None:
-        return {"empty": say("training.empty")}
+        return {"empty": say("training.empty" if data.evaluation is None else "training.aside")}
     metric = metric_name("ndcg_at_10")
     curves = []
     for key, title in (("loss", say("training.loss")), ("ndcg", say("training.ndcg", metric=metric))):

@@ -11,7 +11,7 @@ from regard.report.data import Attention, Customer, Deed, Json
 from regard.report.speech import MISSING, Speech
 
 _LANES = 5
-"""Behaviours with a row of their own on a timeline, the most frequent ones."""
+"""Behaviours with a row of their own on a timeline, what the shop is after first, then the most frequent."""
 
 _LATEST = 12
 """Events listed beneath a timeline."""
@@ -64,14 +64,20 @@ def _places(events: Sequence[Deed]) -> list[float]:
 def _lanes(events: Sequence[Deed], say: Speech) -> list[dict[str, Any]]:
     places = _places(events)
     lanes = []
-    for name, count in Counter(deed.behaviour for deed in events).most_common(_LANES):
+    counts = Counter(deed.behaviour for deed in events)
+    shown = sorted(counts, key=lambda name: (name not in _CARES, -counts[name]))[:_LANES]
+    for name in shown:
         dots = [
             (place, f"{_name(deed)} · {say.day(deed.time)}" if deed.time else _name(deed))
             for place, deed in zip(places, events, strict=True)
             if deed.behaviour == name
         ]
         lanes.append(
-            {"label": say.behaviour(name), "count": say.number(count), "chart": strip(dots, ours=name in _CARES)}
+            {
+                "label": say.behaviour(name),
+                "count": say.number(counts[name]),
+                "chart": strip(dots, ours=name in _CARES),
+            }
         )
     return lanes
 
