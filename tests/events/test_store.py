@@ -136,6 +136,23 @@ def test_times_that_are_lacking_are_asked_for(tmp_path: Path) -> None:
     assert Store.open(store.folder).config.clock == "clock"
 
 
+def test_a_table_of_items_says_nothing_of_the_clock(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    store.ingest(items=pa.table({"item": ["pen"], "brand": ["Acme"]}))
+    assert store.config.clock == ""
+    store.ingest(pa.table({"customer": ["ann"], "item": ["pen"], "behaviour": ["purchase"]}))
+    assert (store.clock, read_log(store).events) == ("none", 1)
+
+
+def test_columns_once_named_are_remembered_and_do_no_harm_elsewhere(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    odd = pa.table({"wer": ["ann"], "item": ["pen"], "behaviour": ["purchase"]})
+    store.ingest(odd, overrides={"customer": "wer"})
+    assert Store.open(store.folder).config.columns == {"customer": "wer"}
+    assert store.ingest(odd.set_column(0, "wer", pa.array(["bob"]))).accepted == 1
+    assert store.ingest(pa.table({"customer": ["cid"], "item": ["pen"], "behaviour": ["purchase"]})).accepted == 1
+
+
 def test_a_time_ahead_of_now_is_refused_and_one_far_away_reported(tmp_path: Path) -> None:
     store = Store.create(tmp_path / "shop")
     rows: list[Row] = [("ann", "view_item", f"i{n}", n, None) for n in range(200)]

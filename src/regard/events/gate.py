@@ -112,6 +112,8 @@ def _required(engine: Engine, clock: Clock) -> dict[str, int]:
 
 
 def _identity(engine: Engine, columns: Sequence[str], live: Sequence[Part]) -> tuple[int, int, int, int]:
+    if not columns:
+        return 0, 0, 0, 0
     held = engine.scan("live", _overlapping(engine, columns, live))
     ident = identity_columns([*columns, *held])
     mark = f"hash({listed(ident)})"

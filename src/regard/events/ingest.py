@@ -189,7 +189,7 @@ def run(engine: Engine, catalog: Catalog, config: Config, request: Request, prog
             add=parts,
             ingest=(number, report.to_json()),
             bots=bots,
-            clock=clock or catalog.clock(),
+            clock=clock if files else catalog.clock(),
         )
     )
     progress.finish()
@@ -250,7 +250,8 @@ def _stage(
         )
     _unite(engine, [source.name for source in sources])
     mapped = {name for mapping in mappings for name in mapping.columns}
-    return tuple(reports), clock, mapped | {"customer", "behaviour", "position", "value", "extra"}
+    # A value that was not given is quantity x price; it is worked out when read, not stored.
+    return tuple(reports), clock, mapped | {"customer", "behaviour", "position", "extra"}
 
 
 def _one_clock(store: str, mappings: Sequence[Columns]) -> Clock:
