@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from regard.model.attention import Block, read_bias
+from regard.model.attention import Block, Drop, read_bias
 from regard.model.settings import Settings
 from regard.sequences.batches import Batch
 from regard.sequences.view import Content
@@ -159,7 +159,7 @@ class Network(nn.Module):
         self.numbers = nn.Linear(2, D, bias=False)
         self.question = nn.Parameter(torch.randn(D) * 0.02)
         self.elapsed = nn.Sequential(nn.Linear(6, D, bias=False), nn.SiLU(), nn.Linear(D, D, bias=False))
-        self.drop = nn.Dropout(settings.dropout)
+        self.drop = Drop(settings.dropout)
         self.blocks = nn.ModuleList(
             Block(width=D, heads=settings.heads, dropout=settings.dropout) for _ in range(settings.layers)
         )

@@ -31,7 +31,7 @@ class Plan:
 
     tokens: int = 6_000
     questions: int = 512
-    rate: float = 2e-3
+    rate: float = 3e-3
     warm_up: int = 50
     decay: float = 0.01
     average: float = 0.99
