@@ -1,0 +1,185 @@
+"""Keep the READMEs equal to what was measured.
+
+    python benchmarks/readme.py                                  write the blocks between the markers anew
+    python benchmarks/readme.py --check                          only say whether they are up to date
+    python benchmarks/readme.py --record NAME -- regard VERB ...  run a command and keep its output for a block
+
+A block stands between `<!-- results: NAME -->` and `<!-- end -->` and is made from results/NAME.json. Where there is no
+such file, there is nothing in the block, its heading included. Nothing between the markers is written by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from regard.evaluation.verdict import baseline_name, metric_name
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+READMES = ("README.md", "README.zh-CN.md")
+
+_BLOCK = re.compile(r"(<!-- results: ([\w-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+_METRICS = ("ndcg_at_10", "hr_at_10", "recall_at_10")
+
+TITLES: dict[str, tuple[str, str]] = {
+    "ingest": ("Taking events in", "导入速度"),
+    "online_retail": ("Online Retail: the first basket after the cut", "Online Retail：切分日之后的第一个购物篮"),
+    "demo": ("The simulated shop of `make demo`", "`make demo` 的模拟商店"),
+}
+"""Headings of the blocks; a block that is not named here has none, as the text around it says what it is."""
+
+_WORDS: dict[str, tuple[str, str]] = {
+    "method": ("Method", "方法"),
+    "model": ("**Regard**", "**Regard**"),
+    "interval": ("95 % interval", "95% 置信区间"),
+    "split": (
+        "{kind} split, {customers} customers, mask {mask}, split hash `{hash}`.",
+        "切分方式 {kind}，{customers} 位顾客，屏蔽规则 {mask}，切分哈希 `{hash}`。",
+    ),
+    "difference": (
+        "Difference to the best baseline ({name}): {mean} ({low} to {high}).",
+        "与最佳基线（{name}）的差值：{mean}（{low} 至 {high}）。",
+    ),
+    "trained": ("Trained in {seconds} s.", "训练用时 {seconds} 秒。"),
+    "hardware": ("{cores} cores, {machine}, {system}, Python {python}.", "{cores} 核，{machine}，{system}，Python {python}。"),
+    "ingest": (
+        "{events} events from one Parquet file: {ingest} s to take in, {pack} s to pack into sequences, {total} s in all, "
+        "{peak} MB at most.",
+        "单个 Parquet 文件，{events} 条事件：导入 {ingest} 秒，打包成序列 {pack} 秒，合计 {total} 秒，内存峰值 {peak} MB。",
+    ),
+}  # fmt: skip
+
+
+def rendered(text: str, language: str, results: Path = RESULTS) -> str:
+    """The text with every block made anew from its file.
+
+    Args:
+        text: of a README. language: 'en' or 'zh'. results: folder of the files.
+    """
+
+    def fill(match: re.Match[str]) -> str:
+        file = results / f"{match[2]}.json"
+        body = block(match[2], json.loads(file.read_text(encoding="utf-8")), language) if file.exists() else ""
+        return f"{match[1]}{body}{match[4]}"
+
+    return _BLOCK.sub(fill, text)
+
+
+def block(name: str, result: Mapping[str, Any], language: str) -> str:
+    """Markdown of one result: a recorded command, a table of methods, or the ingest figures."""
+    column = 1 if language == "zh" else 0
+    heading = f"### {TITLES[name][column]}\n\n" if name in TITLES else ""
+    if "output" in result:
+        return f"{heading}```console\n$ {result['command']}\n{result['output'].rstrip()}\n```\n"
+    if "ingest_seconds" in result:
+        return f"{heading}{_ingest(result, column)}\n"
+    if "metrics" in result and "baselines" in result:
+        return f"{heading}{_table(result, language)}\n"
+    raise SystemExit(f"benchmarks/results/{name}.json: no table is known for this shape")
+
+
+def _ingest(result: Mapping[str, Any], column: int) -> str:
+    said = _WORDS["ingest"][column].format(
+        events=f"{result['settings']['events']:,}",
+        ingest=result["ingest_seconds"],
+        pack=result["pack_seconds"],
+        total=result["total_seconds"],
+        peak=f"{result['peak_mb']:,}",
+    )
+    return f"{said}{'' if column else ' '}{_hardware(result, column)}\n\n`{result['command']}`"
+
+
+def _hardware(result: Mapping[str, Any], column: int) -> str:
+    hardware = result.get("hardware")
+    if not isinstance(hardware, Mapping):
+        return str(hardware or "")
+    known = {"cores": "?", "machine": "?", "system": "?", "python": "?"} | dict(hardware)
+    return _WORDS["hardware"][column].format(**known)
+
+
+def _table(result: Mapping[str, Any], language: str) -> str:
+    column = 1 if language == "zh" else 0
+    rows = {"": result["metrics"], **result["baselines"]}
+    metrics = [name for name in _METRICS if name in result["metrics"]]
+    order = sorted(rows, key=lambda name: -(rows[name][metrics[0]]["mean"] or 0))
+    head = [_WORDS["method"][column], metric_name(metrics[0]), _WORDS["interval"][column]]
+    head += [metric_name(name) for name in metrics[1:]]
+    lines = [head, ["---", *["---:"] * (len(head) - 1)]]
+    for name in order:
+        label = baseline_name(name, language) if name else _WORDS["model"][column]
+        first = rows[name][metrics[0]]
+        cells = [_number(first), _interval(first), *(_number(rows[name].get(metric)) for metric in metrics[1:])]
+        lines.append([label, *cells])
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{table}\n\n{('' if column else ' ').join(_notes(result, metrics[0], language))}"
+
+
+def _notes(result: Mapping[str, Any], metric: str, language: str) -> list[str]:
+    column = 1 if language == "zh" else 0
+    split, verdict = result["split"], result.get("verdict") or {}
+    notes = [_WORDS["split"][column].format(**{**split, "customers": f"{split['customers']:,}"})]
+    change = (verdict.get("difference") or {}).get(metric)
+    if change and change["interval"]:
+        low, high = change["interval"]
+        name = baseline_name(verdict["best_baseline"], language)
+        signed = {"mean": f"{change['mean']:+.4f}", "low": f"{low:+.4f}", "high": f"{high:+.4f}"}
+        notes.append(_WORDS["difference"][column].format(name=name, **signed))
+    if result.get("train_seconds") is not None:
+        notes.append(_WORDS["trained"][column].format(seconds=f"{result['train_seconds']:.0f}"))
+    hardware = _hardware(result, column)
+    return [*notes, hardware] if hardware else notes
+
+
+def _number(found: Mapping[str, Any] | None) -> str:
+    if not found or found["mean"] is None:
+        return "–"
+    return f"{found['mean']:.4f}" + (f" ± {found['sd']:.4f}" if "sd" in found else "")
+
+
+def _interval(found: Mapping[str, Any]) -> str:
+    return f"{found['interval'][0]:.4f} – {found['interval'][1]:.4f}" if found["interval"] else "–"
+
+
+def record(name: str, command: list[str]) -> None:
+    """Run `command` and keep what it printed as results/NAME.json; nothing is kept of a command that fails."""
+    wide = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=wide, check=True)
+    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    said = " ".join(f'"{word}"' if " " in word else word for word in command)
+    kept = json.dumps({"command": said, "output": "\n".join(lines)}, ensure_ascii=False, indent=2)
+    (RESULTS / f"{name}.json").write_text(f"{kept}\n", encoding="utf-8")
+
+
+def main() -> int:
+    """Write, check or record; returns the exit code."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--check", action="store_true", help="write nothing; exit code 1 where a block is old")
+    options.add_argument("--record", metavar="NAME", help="keep the output of the command after --")
+    options.add_argument("command", nargs="*", help=argparse.SUPPRESS)
+    given = options.parse_args()
+    if given.record:
+        record(given.record, given.command)
+    old = []
+    for name in READMES:
+        path = ROOT / name
+        before = path.read_text(encoding="utf-8")
+        after = rendered(before, "zh" if "zh" in name else "en")
+        if before != after:
+            old.append(name)
+            if not given.check:
+                path.write_text(after, encoding="utf-8")
+    if old:
+        print(f"{', '.join(old)}: {'not up to date; run python benchmarks/readme.py' if given.check else 'written'}")
+    return 1 if old and given.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
