@@ -12,6 +12,7 @@ import shutil
 import time
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-import regard
 from regard.errors import RegardError
 from regard.model.artefact import Artefact, save
 from regard.progress import Progress, Silent
@@ -31,6 +31,8 @@ from regard.training.card import write_card
 from regard.training.loop import Loop, Tally
 from regard.training.setup import Setup, set_up
 from regard.training.trial import Trial, hold_back, of_split, run_trial
+
+VERSION = version("regard")
 
 DEFAULT_EPOCHS = 8
 """Epochs where the data are too few to hold anything back."""
@@ -115,7 +117,7 @@ class _Job:
         progress.start("counting")
         self.whole = set_up(view)
         progress.finish()
-        self.identity = f"{seed}-{regard.__version__}-{_digest(view)}"
+        self.identity = f"{seed}-{VERSION}-{_digest(view)}"
         self.events, self.seconds = 0, 0.0
 
     def choose(self, validation: Split, steps: int | None) -> tuple[Loop, Trial]:
@@ -210,7 +212,7 @@ class _Job:
     def _facts(self, trial: Trial) -> dict[str, Any]:
         view, data = self.whole.view, self.whole.data
         return {
-            "version": regard.__version__,
+            "version": VERSION,
             "trained_at": self.began_at.isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - self.began, 1),
             "steps": trial.steps,
