@@ -78,7 +78,9 @@ def load(folder: Path) -> Config:
     except FileNotFoundError:
         raise ConfigError(f"{folder} is not a workspace: no {CONFIG_NAME}", hint=f"regard init {folder}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}", hint="mend the line, or move the file away and init again") from None
+        raise ConfigError(
+            f"{path} is not valid TOML: {error}", hint="mend the line, or move the file away and init again"
+        ) from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
     return _parse(raw, path)
