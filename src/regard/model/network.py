@@ -129,7 +129,7 @@ class Pointer(nn.Module):
         told = torch.log1p(F.softplus(self.kappa) * own)  # [B, Q, U, P]
         facts = self._facts(past, slot[..., 0], ago[..., 0], back[..., 0], U)
         hidden = self.weigh(torch.cat([told, facts, tensors["own_popular"]], dim=-1)) + self.mood(state)[:, :, None]
-        verdict = self.verdict(F.silu(hidden))[..., 0] * (facts[..., 0] > 0)  # items still to come are no own items yet
+        verdict: Tensor = self.verdict(F.silu(hidden))[..., 0] * (facts[..., 0] > 0)  # items still to come are no own items yet
         return (told * F.softplus(self.gate(state))[:, :, None]).sum(dim=-1) + verdict
 
     def _facts(self, past: Tensor, slot: Tensor, ago: Tensor, back: Tensor, U: int) -> Tensor:
@@ -202,7 +202,7 @@ class Network(nn.Module):
         """[B, L, D], the sum of what is known of each event, each part of like size."""
         L = tensors["item"].shape[1]
         normed = F.pad(self.item_norm(table), (0, 0, 0, 1))  # row V: no item
-        token = (
+        token: Tensor = (
             F.embedding(tensors["item"], normed)
             + self.behaviour(tensors["behaviour"][:, :L])
             + self.numbers(tensors["numbers"])

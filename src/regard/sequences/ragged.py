@@ -45,7 +45,8 @@ class Ragged:
     @property
     def lengths(self) -> NDArray[np.int64]:
         """int64 [R]."""
-        return np.asarray(np.diff(self.offsets), dtype=np.int64)
+        lengths: NDArray[np.int64] = self.offsets[1:] - self.offsets[:-1]
+        return lengths
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -119,6 +119,7 @@ class _Job:
         progress.finish()
         self.identity = f"{seed}-{VERSION}-{_digest(view)}"
         self.events, self.seconds = 0, 0.0
+        self._events_seen, self._phase_began = 0, self.began
 
     def choose(self, validation: Split, steps: int | None) -> tuple[Loop, Trial]:
         """Train on the whole view and keep the weights that the caller's questions like best."""
@@ -135,7 +136,7 @@ class _Job:
         def spent(trial: Trial, tally: Tally) -> bool:
             return self._left() < tally.seconds
 
-        self.progress.start("training")
+        self._begin("training")
         trial = run_trial(
             loop,
             held,
@@ -162,7 +163,7 @@ class _Job:
             per_step = tally.seconds / tally.steps
             return self._left() < trial.steps * per_step * growth + tally.seconds
 
-        self.progress.start("finding out how long to train")
+        self._begin("finding out how long to train")
         trial = run_trial(
             setup.loop(self.seed),
             held,
@@ -180,7 +181,7 @@ class _Job:
         if saved is not None:
             checkpoint.restore(loop, saved)
         facts = {"job": self.identity, "trial": asdict(trial)}
-        self.progress.start("training", float(trial.steps))
+        self._begin("training", float(trial.steps))
         self.progress.advance(float(loop.step))
         every = max(1, trial.steps // CHECKPOINTS)
         while loop.step < trial.steps:
@@ -203,8 +204,13 @@ class _Job:
         )
 
     def _tick(self, events: int) -> None:
-        self._recent = events
-        self.progress.advance(1.0, f"{events:,} events")
+        self._events_seen += events
+        seconds = time.monotonic() - self._phase_began
+        self.progress.advance(1.0, f"{self._events_seen / max(seconds, 1e-9):,.0f} events/s")
+
+    def _begin(self, what: str, total: float | None = None) -> None:
+        self._events_seen, self._phase_began = 0, time.monotonic()
+        self.progress.start(what, total)
 
     def _left(self) -> float:
         return self.budget * (1 - SPARE) - (time.monotonic() - self.began)
