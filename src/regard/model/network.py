@@ -129,7 +129,9 @@ class Pointer(nn.Module):
         told = torch.log1p(F.softplus(self.kappa) * own)  # [B, Q, U, P]
         facts = self._facts(past, slot[..., 0], ago[..., 0], back[..., 0], U)
         hidden = self.weigh(torch.cat([told, facts, tensors["own_popular"]], dim=-1)) + self.mood(state)[:, :, None]
-        verdict: Tensor = self.verdict(F.silu(hidden))[..., 0] * (facts[..., 0] > 0)  # items still to come are no own items yet
+        verdict: Tensor = self.verdict(F.silu(hidden))[..., 0] * (
+            facts[..., 0] > 0
+        )  # items still to come are no own items yet
         return (told * F.softplus(self.gate(state))[:, :, None]).sum(dim=-1) + verdict
 
     def _facts(self, past: Tensor, slot: Tensor, ago: Tensor, back: Tensor, U: int) -> Tensor:

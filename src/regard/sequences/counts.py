@@ -174,7 +174,7 @@ def _pairs(log: Log, rows: NDArray[np.int64], part: NDArray[np.int64], parts: in
     """[V, V] counts over the events `rows`, one matrix per part; a pair belongs to the part of its later event."""
     V, owner = len(log.items), log.owner[rows]
     if len(rows) == 0:
-        return [sp.csr_matrix(np.zeros((V, V), dtype=np.float32))] * parts
+        return [sp.csr_matrix((np.empty(0, np.float32), (rows, rows)), shape=(V, V))] * parts
     new = np.ones(len(rows), dtype=bool)
     new[1:] = (np.diff(owner) != 0) | (np.diff(log.basket[rows]) != 0)
     basket = np.cumsum(new) - 1

@@ -75,5 +75,5 @@ def spans(starts: NDArray[np.integer[Any]], lengths: NDArray[np.integer[Any]]) -
     if total == 0:
         return np.empty(0, dtype=np.int64)
     ends = np.cumsum(lengths)
-    shift = np.repeat(starts - (ends - lengths), lengths)
-    return np.arange(total, dtype=np.int64) + shift
+    within = np.arange(total, dtype=np.int64) - np.repeat(ends - lengths, lengths)
+    return np.asarray(np.repeat(starts, lengths) + within, dtype=np.int64)

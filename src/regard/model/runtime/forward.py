@@ -114,9 +114,7 @@ def encode(batch: Batch, weights: Weights, settings: Settings) -> tuple[Array, A
     return rms_norm(x[:, L:], weights["last_norm.weight"]), event, attention[:, :, L:]
 
 
-def pointer(
-    batch: Batch, state: Array, token: Array, popular: Array, weights: Weights, settings: Settings
-) -> Array:
+def pointer(batch: Batch, state: Array, token: Array, popular: Array, weights: Weights, settings: Settings) -> Array:
     """[B, Q, U] logits of the rows' own items, as `model.network.Pointer`; popular: [V, C - 1] as of the question."""
     B, Q, _ = state.shape
     L, P, U = token.shape[1], settings.pointer_heads, batch.slot_item.shape[1]
@@ -140,7 +138,10 @@ def pointer(
     told = np.log1p(softplus(weights["pointer.kappa"]) * own)
     known = popular[np.minimum(batch.slot_item, len(popular) - 1)][:, None].repeat(Q, axis=1)
     facts = _facts(past, batch.slot, ago[..., 0], back[..., 0], U)
-    weighed = np.concatenate([told, facts, known], axis=-1) @ weights["pointer.weigh.weight"].T + weights["pointer.weigh.bias"]
+    weighed = (
+        np.concatenate([told, facts, known], axis=-1) @ weights["pointer.weigh.weight"].T
+        + weights["pointer.weigh.bias"]
+    )
     hidden = weighed + (state @ weights["pointer.mood.weight"].T)[:, :, None]
     verdict = ((hidden * sigmoid(hidden)) @ weights["pointer.verdict.weight"].T)[..., 0] * (facts[..., 0] > 0)
     return np.asarray((told * gate[:, :, None]).sum(axis=-1) + verdict, dtype=np.float32)
