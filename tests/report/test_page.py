@@ -247,6 +247,25 @@ def swapped(data: ReportData, currency: str) -> str:
     return re.sub(r"revenue (\S+)", r"\1 revenue", text)
 
 
+def luminance(colour: str) -> float:
+    full = colour if len(colour) == 6 else "".join(digit * 2 for digit in colour)
+    parts = [int(full[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_colours_are_told_apart_in_light_dark_and_print() -> None:
+    sheet = render(EMPTY)
+    palettes = re.findall(r":root \{([^}]*--paper[^}]*)\}", sheet)
+    assert len(palettes) == 3
+    for palette in palettes:
+        colours = dict(re.findall(r"--(\w+): #(\w+)", palette))
+        paper = luminance(colours["paper"])
+        for name, least in (("ink", 7.0), ("quiet", 4.5), ("ours", 4.5), ("other", 3.0)):
+            low, high = sorted((luminance(colours[name]), paper))
+            assert (high + 0.05) / (low + 0.05) >= least, (name, palette)
+
+
 def test_write_replaces_a_page_whole(full: ReportData, tmp_path: Path) -> None:
     path = tmp_path / "reports" / "page.html"
     assert write(EMPTY, path) == path

@@ -1,0 +1,167 @@
+"""What the documents say exists: verbs, options, links, modules; and the READMEs' tables equal the files they are made from."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import json
+import re
+import shlex
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import typer.main
+
+from regard.cli.app import app
+
+ROOT = Path(__file__).resolve().parents[1]
+READMES = {"README.md": "en", "README.zh-CN.md": "zh"}
+PAGES = [
+    *READMES,
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    *(f"docs/{name}.md" for name in ("tour", "concepts", "data", "api")),
+]
+FENCE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    """benchmarks/readme.py, which is no part of the package."""
+    spec = importlib.util.spec_from_file_location("readme", ROOT / "benchmarks" / "readme.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def read(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def fenced(page: str, *languages: str) -> list[str]:
+    return [body for language, body in FENCE.findall(read(page)) if language in languages]
+
+
+def options() -> dict[str, set[str]]:
+    """Verb -> its options."""
+    group: Any = typer.main.get_command(app)
+    return {
+        name: {word for parameter in command.params for word in (*parameter.opts, *parameter.secondary_opts)}
+        | {"--help"}
+        for name, command in group.commands.items()
+    }
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_exists_with_its_options(page: str) -> None:
+    verbs = options()
+    lines = [line.removeprefix("$ ") for body in fenced(page, "sh", "console") for line in body.splitlines()]
+    lines += re.findall(r"`(regard [a-z][^`]*)`", read(page))
+    for line in lines:
+        if not line.startswith("regard "):
+            continue
+        words = shlex.split(line, comments=True)
+        assert words[1] in verbs, line
+        for word in words[2:]:
+            if re.match(r"--?[a-z]", word):
+                assert word.partition("=")[0] in verbs[words[1]], line
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", read(page)):
+        if target.startswith("https://"):
+            continue
+        file, _, anchor = target.partition("#")
+        path = (ROOT / page).parent / file
+        assert path.is_file(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in [heading.lower().replace(" ", "-") for heading in headings], target
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_python_examples_are_python_and_name_what_there_is(page: str) -> None:
+    from regard.workspace import Workspace
+
+    for body in fenced(page, "python"):
+        for node in ast.walk(ast.parse(body)):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "shop":
+                assert hasattr(Workspace, node.attr) or node.attr in ("folder", "models", "store"), node.attr
+            if isinstance(node, ast.Import):
+                for name in node.names:
+                    importlib.import_module(name.name)
+            if isinstance(node, ast.ImportFrom):
+                module = importlib.import_module(str(node.module))
+                assert all(hasattr(module, name.name) for name in node.names), ast.unparse(node)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_named_files_of_the_package_exist(page: str) -> None:
+    for path in re.findall(r"`(src/regard/[\w./]+|benchmarks/[\w.]+/?)`", read(page)):
+        assert (ROOT / path).exists(), path
+
+
+def test_every_schema_is_listed() -> None:
+    listed = set(re.findall(r"`(\w+\.json)`", read("docs/api.md")))
+    there = {path.name for path in (ROOT / "src" / "regard" / "schemas").glob("*.json")}
+    assert there - listed <= {"init.json", "undo.json", "error.json", "demo.json"}
+    assert listed <= there
+
+
+@pytest.mark.parametrize("page", READMES)
+def test_readme_equals_the_results(script: ModuleType, page: str) -> None:
+    text = read(page)
+    assert script.rendered(text, READMES[page]) == text, "run python benchmarks/readme.py"
+
+
+def test_both_readmes_show_the_same_blocks_and_commands() -> None:
+    blocks = [re.findall(r"<!-- results: ([\w-]+) -->", read(page)) for page in READMES]
+    assert blocks[0] == blocks[1]
+    verbs = [re.findall(r"^regard (\w+)", "\n".join(fenced(page, "sh")), re.MULTILINE) for page in READMES]
+    assert verbs[0] == verbs[1]
+
+
+def test_a_block_shows_the_file_and_nothing_without_it(script: ModuleType, tmp_path: Path) -> None:
+    def found(mean: float) -> dict[str, Any]:
+        return {"mean": mean, "interval": [mean - 0.01, mean + 0.01], "n": 1486, "sd": 0.0012}
+
+    text = "a\n<!-- results: online_retail -->\nold\n<!-- end -->\nb\n"
+    bare = "a\n<!-- results: online_retail -->\n<!-- end -->\nb\n"
+    assert script.rendered(text, "en", tmp_path) == bare
+    result = {
+        "split": {"kind": "time", "customers": 1486, "mask": "none", "hash": "ab12"},
+        "metrics": {"ndcg_at_10": found(0.3), "hr_at_10": found(0.6)},
+        "baselines": {"own_decayed": {"ndcg_at_10": found(0.31)}, "popularity": {"ndcg_at_10": found(0.07)}},
+        "verdict": {"best_baseline": "own_decayed", "difference": {"ndcg_at_10": found(-0.01)}},
+        "train_seconds": 281.4, "hardware": {"cores": 2, "machine": "x", "system": "Linux", "python": "3.11"},
+    }  # fmt: skip
+    (tmp_path / "online_retail.json").write_text(json.dumps(result), encoding="utf-8")
+    shown = script.rendered(text, "en", tmp_path)
+    rows = [line for line in shown.splitlines() if line.startswith("| ")]
+    assert [row.split(" | ")[0] for row in rows[2:]] == [
+        "| own decayed baskets with recent popularity", "| **Regard**", "| popularity",
+    ]  # fmt: skip
+    assert "0.3000 ± 0.0012 | 0.2900 – 0.3100 | 0.6000 ± 0.0012 |" in rows[3]
+    assert "-0.0100 (-0.0200 to +0.0000)" in shown and "Trained in 281 s." in shown and "1,486 customers" in shown
+    assert "| 方法 |" in script.rendered(text, "zh", tmp_path)
+    assert script.rendered(shown, "en", tmp_path) == shown
+
+
+def test_recorded_output_is_shown_as_it_was(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    monkeypatch.setattr(script, "RESULTS", tmp_path)
+    script.record("hello", [sys.executable, "-c", "print('two  words   ')"])
+    kept = json.loads((tmp_path / "hello.json").read_text(encoding="utf-8"))
+    assert kept["output"] == "two  words"
+    shown = script.block("hello", kept | {"command": "regard recommend demo C1"}, "en")
+    assert shown == "```console\n$ regard recommend demo C1\ntwo  words\n```\n"
+    with pytest.raises(SystemExit, match="no table is known"):
+        script.block("odd", {"figures": 1}, "en")
