@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import resource
 import tempfile
 import time
@@ -19,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import logs
+from benchmarks.machine import hardware
 from regard.evaluation.baselines import fit_all, standard
 from regard.evaluation.evaluate import evaluate
 from regard.model.runtime import Runtime, load
@@ -60,7 +59,7 @@ def main() -> None:
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "score_seconds_per_1000": round(scoring, 3),
         "settings": reports[0]["settings"],
-        "hardware": _hardware(),
+        "hardware": hardware(),
         "command": "python -m benchmarks.next_item "
         + " ".join(Path(file).name for file in wish.files)
         + f" --format {wish.format} --split {wish.split} --seeds {wish.seeds} --budget {wish.budget}"
@@ -97,13 +96,6 @@ def _train(split: Split, validation: Split | None, seed: int, budget: float) -> 
         report = fit(split.view, folder=folder, budget_seconds=budget, validation=validation, seed=seed)
         took = time.perf_counter() - began
         return load(folder), report.facts, round(took, 1)
-
-
-def _hardware() -> dict[str, Any]:
-    return {
-        "machine": platform.machine(), "cores": os.cpu_count(), "system": platform.system(), "python": platform.python_version(),
-        "load": round(os.getloadavg()[0], 1),
-    }  # fmt: skip
 
 
 def _table(result: dict[str, Any]) -> str:
