@@ -145,7 +145,7 @@ def test_every_slice_and_baseline_is_there_and_in_order(full: ReportData) -> Non
     ]
     places = [first.index(name) for name in order]
     assert places == sorted(places)
-    assert len([row for row in rows if "against the best simple method" in row[-1]]) == len(full.evaluation["slices"])
+    assert len([row for row in rows if "difference +0.012" in row[-1]]) == len(full.evaluation["slices"])
 
 
 @pytest.mark.parametrize(
