@@ -59,7 +59,8 @@ def main() -> None:
     for name, switch in SWITCHES.items():
         change = ablations(("purchase",))[name]
         matters = _drop(split, base, change, wish.budget)
-        indifferent, _ = _draw(replace(settings, **{switch: False}))
+        off: dict[str, Any] = {switch: False}
+        indifferent, _ = _draw(replace(settings, **off))
         other, _ = _fitted(indifferent, wish.budget)
         result["ablations"][name] = {"matters": matters, "does_not": _drop(indifferent, other, change, wish.budget)}
         print(name, json.dumps(result["ablations"][name]), flush=True)
@@ -107,7 +108,9 @@ def _causes(split: Split, causes: pa.Table, model: Runtime, *, most: int) -> dic
     view, cut = split.view, split.view.cut
     assert cut is not None
     truth = _truth(causes, cut)
-    named, first_three, latest = [], [], []
+    named: list[bool] = []
+    first_three: list[bool] = []
+    latest: list[bool] = []
     for row in range(len(split)):
         customer, query = split.queries.customers.id(row), split.queries.take(np.array([row]))
         for item in split.targets[row]:
