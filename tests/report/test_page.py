@@ -219,6 +219,12 @@ def test_nothing_in_the_evaluation_is_required_beyond_the_table(full: ReportData
     assert "Are the reasons true?" not in text and "Are the purchase chances right?" not in text
 
 
+def test_figures_that_do_not_exist_are_dashes(full: ReportData) -> None:
+    curve = [*full.curve, {"step": 2000, "seconds": 90.0, "loss": float("nan"), "ndcg": float("nan")}]
+    page = Page(render(replace(full, curve=curve)))
+    assert ["2,000", "90.0", "–", "–"] in page.cells() and "nan" not in page.text.split()
+
+
 def test_attention_is_called_a_picture(full: ReportData) -> None:
     text = Page(render(full)).text
     assert "This is a picture of the machine at work and not a reason" in text

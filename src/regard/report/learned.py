@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ def training(data: ReportData, say: Speech) -> dict[str, Any]:
     metric = metric_name("ndcg_at_10")
     curves = []
     for key, title in (("loss", say("training.loss")), ("ndcg", say("training.ndcg", metric=metric))):
-        points = [(float(point["step"]), float(point[key])) for point in data.curve if point.get(key) is not None]
+        points = [(float(point["step"]), float(point[key])) for point in data.curve if _is_known(point.get(key))]
         if len(points) > 1:
             curves.append({"title": title, "chart": curve(points, label=title, write=say.number)})
     return {
@@ -46,6 +47,10 @@ def _card(data: ReportData, say: Speech) -> Iterator[tuple[str, str]]:
         yield say("card.hash"), str(data.evaluation["split"]["hash"])
     for name, value in _flat(data.card):
         yield say.card(name), _written(value, say)
+
+
+def _is_known(value: Any) -> bool:
+    return value is not None and math.isfinite(value)
 
 
 def _flat(card: Json, prefix: str = "") -> Iterator[tuple[str, Any]]:

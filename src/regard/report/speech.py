@@ -70,7 +70,7 @@ class Speech:
         >>> Speech("en").number(-1234567.891, 1)
         '−1,234,567.9'
         """
-        return MISSING if value is None else f"{value:,.{digits}f}".replace("-", "−")
+        return MISSING if value is None or value != value else f"{value:,.{digits}f}".replace("-", "−")
 
     def signed(self, value: float | None, digits: int = 3) -> str:
         """A difference, its sign always written.
@@ -78,7 +78,7 @@ class Speech:
         >>> Speech("en").signed(0.0214), Speech("en").signed(-0.5)
         ('+0.021', '−0.500')
         """
-        return MISSING if value is None else f"{value:+,.{digits}f}".replace("-", "−")
+        return MISSING if value is None or value != value else f"{value:+,.{digits}f}".replace("-", "−")
 
     def interval(self, ends: Any, digits: int = 3, *, signed: bool = False) -> str:
         """Two ends, or a dash where there is no interval."""
