@@ -136,8 +136,8 @@ def check(folder: Path) -> None:
     except (OSError, ValueError):
         raise ModelError(f"{folder} is not a complete model", hint="train again, or use an older model") from None
     for name in _FILES:
-        path, told = folder / name, manifest.get(name, {}) if isinstance(manifest, dict) else {}
-        if not path.is_file() or path.stat().st_size != told.get("bytes") or _digest(path) != told.get("sha256"):
+        path, told = folder / name, manifest.get(name) if isinstance(manifest, dict) else None
+        if not path.is_file() or told != {"bytes": path.stat().st_size, "sha256": _digest(path)}:
             raise ModelError(f"{path} is damaged or missing", hint="train again, or use an older model")
 
 

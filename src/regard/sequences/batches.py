@@ -89,7 +89,7 @@ class Batch:
     Args:
         item: int64 [B, L] item code, V for none. behaviour: int64 [B, L + Q] code + 1.
         context: int64 [B, L, K] code + 1 of channel, device and place, hour and weekday (see `context_of`).
-        numbers: float32 [B, L, 2] log1p(units) and log1p(days since the previous event).
+        numbers: float32 [B, L, 2] log1p(units) and log1p(days since the event before its basket).
         days: float32 [B, L + Q] days before the row's latest moment (so that recent ones are exact).
         limit: int64 [B, L + Q] how many of the row's events each may read: those of earlier baskets.
         rank: float32 [B, L + Q] number of the basket within the row.
@@ -156,7 +156,7 @@ def assemble(
     basket = np.where(real, log.basket[event], -1)
     rank, limit = _ranks(basket, real)
     q_rank = np.where(place > 0, np.take_along_axis(rank, np.maximum(place - 1, 0), 1), -1) + 1
-    gap = np.diff(time, axis=1, prepend=time[:, :1]) * clock
+    gap = (time - np.take_along_axis(time, np.maximum(limit - 1, 0), 1)) * clock  # alike for all lines of a basket
     units = np.log1p(np.abs(np.nan_to_num(log.quantity[event], nan=1.0)))
     slot, slot_item = _slots(item, none)
     recent, back = _recent(item, rank, place, none)

@@ -166,8 +166,9 @@ def neighbours(view: View, *, width: int) -> Neighbours:
         parts = _pairs(log, rows, np.searchsorted(marks, log.time[rows], side="right"), SNAPSHOTS + 1)
         return _editions(list(accumulate(parts)), width, marks)
     folds = _pairs(log, rows, log.owner[rows] % FOLDS, FOLDS)
-    total = sum(folds[1:], start=folds[0])
-    return _editions([*(total - fold for fold in folds), total], width, None)
+    # Sums, not differences: what is taken out of a floating sum leaves its rounding behind.
+    without = [sum(folds[:fold] + folds[fold + 1 :]) for fold in range(FOLDS)]
+    return _editions([*without, sum(folds)], width, None)
 
 
 def _pairs(log: Log, rows: NDArray[np.int64], part: NDArray[np.int64], parts: int) -> list[Any]:

@@ -97,6 +97,31 @@ class Log:
         table[kept] = np.arange(len(kept), dtype=np.int32)
         return replace(self, items=self.items.take(kept), item=table[self.item], merchandise=self.merchandise[kept])
 
+    def seen(self) -> Log:
+        """The log over only those customers, items and words that its events use, so that nothing in it tells of what was left out."""
+        log = self.recode(np.unique(self.item[self.item >= 0]))
+        if (self.lengths == 0).any():
+            log = log.take(np.flatnonzero(self.lengths))
+        words = {name: _used(*pair) for name, pair in log.context.items()}
+        return log._worded(_used(log.behaviours, log.behaviour), words)
+
+    def like(self, other: Log) -> Log:
+        """The same histories in the codes of `other`; what it has no word for is unknown, events of a behaviour it lacks are left out."""
+        log = self.where(self.is_behaviour(other.behaviours))
+        place = np.append(other.items.codes(self.items.ids.to_pylist()), -1).astype(np.int32)
+        log = replace(log, items=other.items, item=place[log.item], merchandise=other.merchandise)
+        words = {name: names for name, (names, _) in other.context.items() if name in log.context}
+        return log._worded(other.behaviours, words)
+
+    def _worded(self, behaviours: tuple[str, ...], context: Mapping[str, tuple[str, ...]]) -> Log:
+        """The log with these names for the codes of its behaviours and of its context."""
+        return replace(
+            self,
+            behaviours=behaviours,
+            behaviour=_recoded(self.behaviours, self.behaviour, behaviours),
+            context={name: (names, _recoded(*self.context[name], names)) for name, names in context.items()},
+        )
+
     def _rows(self, rows: NDArray[np.int64], offsets: NDArray[np.int64], customers: Vocabulary) -> Log:
         return replace(
             self,
@@ -110,6 +135,16 @@ class Log:
             value=self.value[rows],
             context={name: (names, codes[rows]) for name, (names, codes) in self.context.items()},
         )
+
+
+def _used(names: tuple[str, ...], codes: NDArray[np.int16]) -> tuple[str, ...]:
+    """The names that occur, sorted: their order must not tell who came first in a larger log."""
+    return tuple(sorted(names[code] for code in np.unique(codes[codes >= 0])))
+
+
+def _recoded(names: tuple[str, ...], codes: NDArray[np.int16], wanted: tuple[str, ...]) -> NDArray[np.int16]:
+    place = {name: code for code, name in enumerate(wanted)}
+    return np.array([place.get(name, -1) for name in names] + [-1], dtype=np.int16)[codes]
 
 
 def baskets_of(

@@ -40,10 +40,8 @@ def midnight(seconds: int, zone: str, days: int = 0) -> int:
 
 
 def view_until(log: Log, cut: int | None, *, target: tuple[str, ...], content_of: ContentOf = no_content) -> View:
-    """All that was known before `cut` (seconds; None = everything): events, and only the items they touched."""
-    kept = log if cut is None else log.where(log.time < cut)
-    seen = np.unique(kept.item[kept.item >= 0])
-    kept = kept.recode(seen)
+    """All that was known before `cut` (seconds; None = everything): events, and only the customers, items and words in them."""
+    kept = (log if cut is None else log.where(log.time < cut)).seen()
     return View(log=kept, target=target, cut=cut, content=content_of(kept.items, cut))
 
 
@@ -100,7 +98,7 @@ def time_split(
     rows = future[log.basket[future] == first[owner[future]]]
     customers, group = np.unique(owner[rows], return_inverse=True)
     return _split(
-        "time", log, view, customers, group, log.item[rows], queries=view.log.take(customers),
+        "time", log, view, customers, group, log.item[rows], queries=_histories(view, log, customers),
         asof=np.full(len(customers), cut, dtype=np.int64), mask=mask, days=days,
     )  # fmt: skip
 
@@ -119,7 +117,7 @@ def leave_one_out(
         log, target, content_of, mask: as in `time_split`; only events of a target behaviour are asked about.
         part: 'test' (the history asked with includes the validation event) or 'validation'.
     """
-    wanted = np.flatnonzero(log.is_behaviour(target) & (log.item >= 0))
+    wanted = np.flatnonzero(log.is_behaviour(target) & np.append(log.merchandise, False)[log.item])
     owner = log.owner
     count = np.bincount(owner[wanted], minlength=len(log))
     place = np.cumsum(count)[owner[wanted]] - 1 - np.arange(len(wanted))  # 0 = the customer's last target event
@@ -133,7 +131,7 @@ def leave_one_out(
     start[owner[answer]] = answer
     history = np.arange(log.events) < start[owner]
     view = view_until(log.where(train), None, target=target, content_of=content_of)
-    queries = _recode_like(log.where(history), view.log).take(owner[answer])
+    queries = log.where(history).take(owner[answer]).like(view.log)
     return _split(
         "leave-one-out", log, view, owner[answer], np.arange(len(answer)), log.item[answer],
         queries=queries, asof=queries.time[queries.offsets[1:] - 1], mask=mask, days=None,
@@ -150,11 +148,9 @@ def held_out(
 ) -> Split:
     """The whole log is history; the answers (customer id -> item ids) come from elsewhere. Customers without history are left out."""
     view = view_until(log, None, target=target, content_of=content_of)
-    known = {customer: log.customers.code(customer) for customer in answers}
-    customers = np.array([code for code in known.values() if code >= 0 and log.lengths[code] > 0], dtype=np.int64)
-    names = [customer for customer, code in known.items() if code >= 0 and log.lengths[code] > 0]
-    pairs = [(group, item) for group, customer in enumerate(names) for item in answers[customer]]
-    queries = view.log.take(customers)
+    names = [customer for customer in answers if answers[customer] and customer in view.log.customers]
+    pairs = [(group, item) for group, customer in enumerate(names) for item in dict.fromkeys(answers[customer])]
+    queries = view.log.take(view.log.customers.codes(names))
     targets = Ragged.from_groups(
         np.array([g for g, _ in pairs], dtype=np.int64), view.log.items.codes([i for _, i in pairs]), len(names)
     )
@@ -177,9 +173,9 @@ def _split(
     )  # fmt: skip
 
 
-def _recode_like(log: Log, seen: Log) -> Log:
-    """`log` over the catalogue of `seen`."""
-    return log.recode(log.items.codes(seen.items.ids.to_pylist()))
+def _histories(view: View, log: Log, customers: NDArray[np.int64]) -> Log:
+    """What the view knows of these customers (codes of `log`)."""
+    return view.log.take(view.log.customers.codes(log.customers.names(customers)))
 
 
 def _digest(pairs: object) -> str:

@@ -74,7 +74,7 @@ class Data:
         asked = questions.answers.lengths > 0
         main = asked & wanted[questions.behaviour]
         side = plan.side_share * main.sum() / max(1, (asked & ~main).sum())
-        self.behaviour = int(np.flatnonzero(wanted)[0]) if wanted.any() else 0
+        self.behaviour = next((log.behaviours.index(name) for name in view.target if name in log.behaviours), 0)
         self.weight = np.where(main, 1.0, np.where(asked, min(1.0, side), 0.0)).astype(np.float32)
         gap = (questions.until - questions.after) / DAY
         self.gap = np.minimum(gap, np.quantile(gap, 0.99) if len(gap) else 0).astype(np.float32)

@@ -37,6 +37,9 @@ VERSION = version("regard")
 DEFAULT_EPOCHS = 8
 """Epochs where the data are too few to hold anything back."""
 
+TIMING_STEPS = 10
+"""Steps that tell how long one takes; their network is thrown away."""
+
 SPARE = 0.1
 """Part of the budget kept for counting, writing and the last look."""
 
@@ -128,6 +131,7 @@ class _Job:
             raise RegardError(
                 f"only {len(validation)} validation questions: too few to choose by", hint="leave validation out"
             )
+        most = None if steps else self._affordable() // 2
         loop, best = self.whole.loop(self.seed), dict[str, Tensor]()
 
         def keep(weights: dict[str, Tensor]) -> None:
@@ -142,6 +146,7 @@ class _Job:
             held,
             steps_per_epoch=self.whole.data.steps_per_epoch(),
             steps=steps,
+            most=most,
             spent=spent,
             tick=self._tick,
             keep=keep,
@@ -153,9 +158,9 @@ class _Job:
     def try_out(self, steps: int | None) -> Trial:
         """Find the number of steps and the calibration on a slice held back."""
         held = hold_back(self.whole.view)
-        default = steps or DEFAULT_EPOCHS * self.whole.data.steps_per_epoch()
         if held is None:
-            return Trial(steps=default)
+            return Trial(steps=steps or min(DEFAULT_EPOCHS * self.whole.data.steps_per_epoch(), self._affordable()))
+        most = None if steps else self._affordable() // 3  # a look, the pass it may lead to, and the looking itself
         setup = set_up(held.split.view)
         growth = max(1.0, float(self.whole.data.size.sum()) / max(1.0, float(setup.data.size.sum())))
 
@@ -169,6 +174,7 @@ class _Job:
             held,
             steps_per_epoch=setup.data.steps_per_epoch(),
             steps=steps,
+            most=most,
             spent=spent,
             tick=self._tick,
         )
@@ -202,6 +208,15 @@ class _Job:
         return Report(
             folder=str(self.folder), steps=trial.steps, seconds=facts["seconds"], validation=trial.best, facts=facts
         )
+
+    def _affordable(self) -> int:
+        """Steps on the whole view for which the rest of the budget is enough."""
+        self.progress.start("timing a step")
+        loop = self.whole.loop(self.seed)
+        loop.run(1)  # the first step also warms up
+        tally = loop.run(TIMING_STEPS)
+        self.progress.finish()
+        return max(1, int(self._left() * tally.steps / tally.seconds))
 
     def _tick(self, events: int) -> None:
         self._events_seen += events
@@ -291,7 +306,10 @@ def to_artefact(loop: Loop, setup: Setup, *, calibration: Calibration, facts: di
 def _digest(view: View) -> str:
     log = view.log
     digest = hashlib.sha256()
-    for array in (log.offsets, log.item, log.behaviour, log.time, log.merchandise, view.content.features.values):
+    features = view.content.features
+    arrays = (log.offsets, log.item, log.behaviour, log.time, log.basket, log.quantity, log.merchandise)
+    context = [codes for _, codes in log.context.values()]
+    for array in (*arrays, *context, features.offsets, features.values):
         digest.update(np.ascontiguousarray(array).tobytes())
-    digest.update(repr((view.cut, view.target)).encode())
+    digest.update(repr((view.cut, view.target, log.behaviours, log.clock, log.time_zone)).encode())
     return digest.hexdigest()[:16]

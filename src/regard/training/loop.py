@@ -84,7 +84,7 @@ class Loop:
             self.optimiser.step()
             self._average()
             events = int((lesson.batch.item < len(self.data.view.log.items)).sum())
-            tally.loss, tally.hazard = tally.loss + float(loss), tally.hazard + float(hazard)
+            tally.loss, tally.hazard = tally.loss + loss.item(), tally.hazard + hazard.item()
             tally.steps, tally.events = tally.steps + 1, tally.events + events
             tick(events)
         tally.seconds = time.perf_counter() - begun

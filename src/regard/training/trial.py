@@ -83,11 +83,12 @@ def hold_back(view: View) -> Slice | None:
     asked = np.isin(log.customers.codes(split.queries.customers.ids.to_pylist()), _half(len(log)))
     later = np.flatnonzero(view.targets & (log.time >= cut) & (log.time < cut + days * DAY))
     came = np.bincount(log.owner[later], minlength=len(log)) > 0
-    others = np.setdiff1d(np.flatnonzero(split.view.log.lengths > 0), _half(len(log)))
+    known = log.customers.codes(split.view.log.customers.ids.to_pylist())
+    others = np.flatnonzero(~np.isin(known, _half(len(log))))
     found = of_split(_only(split, np.flatnonzero(asked)))
     if found is None:
         return None
-    return Slice(split=found.split, others=split.view.log.take(others), happened=came[others], days=float(days))
+    return Slice(split=found.split, others=split.view.log.take(others), happened=came[known[others]], days=float(days))
 
 
 def of_split(split: Split) -> Slice | None:
@@ -106,6 +107,7 @@ def run_trial(
     *,
     steps_per_epoch: int,
     steps: int | None,
+    most: int | None,
     spent: Callable[[Trial, Tally], bool],
     tick: Callable[[int], None],
     keep: Callable[[dict[str, Tensor]], None] = lambda weights: None,
@@ -115,10 +117,12 @@ def run_trial(
     Args:
         loop: a fresh loop over the slice's view.
         steps: take exactly this many and look once; None = find out.
+        most: steps before the first look where an epoch is too long for the budget; None = no limit.
         spent: told the trial so far and the last tally, whether going on would break the budget.
         tick: hears the events of each step. keep: is handed the averaged weights of every best look.
     """
-    every = steps or max(1, steps_per_epoch // LOOKS_PER_EPOCH)
+    often = steps_per_epoch // LOOKS_PER_EPOCH
+    every = steps or max(1, often if most is None else min(often, most))
     limit = steps or MOST_EPOCHS * steps_per_epoch
     trial, stale, seconds = Trial(steps=every), 0, 0.0
     while loop.step < limit:
