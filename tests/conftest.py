@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from regard.errors import ModelError
-from regard.sequences.log import Log
+from regard.sequences.log import DAY, Log
 from regard.sequences.view import View
 from regard.sequences.vocabulary import Vocabulary
 
@@ -101,3 +101,43 @@ def shop_folder(_ingested: Path, tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "shop"
     shutil.copytree(_ingested, folder)
     yield folder
+
+
+@pytest.fixture(scope="session")
+def draw_log() -> Callable[..., Log]:
+    """Small random logs of customers who walk along the items, come back to one of their own, look around and return things."""
+
+    def draw(*, customers: int = 30, items: int = 12, visits: int = 8, clock: str = "clock", seed: int = 0) -> Log:
+        rng = np.random.default_rng(seed)
+        rows: list[tuple[int, int, int, int, int]] = []  # customer, item, behaviour, time, basket
+        for customer in range(customers):
+            time, at = 1_700_000_000 + int(rng.integers(30 * DAY)), int(rng.integers(items))
+            for basket in range(int(rng.integers(0, visits + 1))):
+                time += int(rng.exponential(6 * DAY))
+                behaviour = int(rng.choice(3, p=(0.6, 0.3, 0.1)))
+                at = customer % items if rng.random() < 0.3 else (at + 1) % items
+                lines = [at] if behaviour == 1 else {at, *rng.integers(items, size=rng.integers(3)).tolist()}
+                rows += [
+                    (customer, -1 if behaviour == 1 and at == 0 else item, behaviour, time, basket) for item in lines
+                ]
+        owner, item, behaviour, moment, basket = np.array(rows, dtype=np.int64).reshape(-1, 5).T
+        offsets = np.append(0, np.cumsum(np.bincount(owner, minlength=customers))).astype(np.int64)
+        place = np.arange(len(rows)) - offsets[owner]
+        return Log(
+            customers=Vocabulary([f"c{number}" for number in range(customers)]),
+            items=Vocabulary([f"i{number}" for number in range(items)]),
+            behaviours=("purchase", "view_item", "refund"),
+            offsets=offsets,
+            item=item.astype(np.int32),
+            behaviour=behaviour.astype(np.int16),
+            time={"clock": moment, "order": place, "none": 0 * place}[clock],
+            basket=basket.astype(np.int32),
+            quantity=rng.choice([1.0, 2.0, -1.0, np.nan], size=len(rows)).astype(np.float32),
+            value=np.full(len(rows), np.nan, dtype=np.float32),
+            merchandise=np.arange(items) != 3,
+            context={"channel": (("web", "shop"), rng.integers(-1, 2, size=len(rows)).astype(np.int16))},
+            clock=clock,  # type: ignore[arg-type]
+            time_zone="Europe/London",
+        )
+
+    return draw
