@@ -47,6 +47,10 @@ class Windows:
             questions=self.questions.take(rows), places=self.places.take(rows),
         )  # fmt: skip
 
+    def renumbered(self, number: NDArray[np.int64]) -> Windows:
+        """The same slices whose question q is question number[q] of a longer list."""
+        return replace(self, questions=Ragged(self.questions.offsets, number[self.questions.values]))
+
 
 def windows(customer: NDArray[np.int64], place: NDArray[np.int64], *, length: int) -> Windows:
     """Slices of at most `length` events in which every question sees at least the `length` // 2 events before it.

@@ -14,22 +14,19 @@ from torch import Tensor
 
 from regard.model.loss import Answers
 from regard.model.settings import Settings
-from regard.sequences.batches import Batch, assemble, buckets, windows
+from regard.sequences.batches import Batch, Windows, assemble, buckets, windows
 from regard.sequences.counts import Neighbours
 from regard.sequences.log import DAY
-from regard.sequences.questions import Questions, ask
+from regard.sequences.questions import PATIENCE, Questions, ask
 from regard.sequences.view import View
 from regard.training.sizing import Plan
 
 HORIZON_DAYS = (1.0, 90.0)
 """Shortest and longest horizon drawn in training; the longest also fits three times into the log."""
 
-PATIENCE = 30.0
-"""Days before an answer in which its question may be asked. A question weighs as much as its gap, up to this: as if all customers were
-asked on one random day, so that whoever buys daily does not outvote those who buy monthly."""
-
 LEAST_GAP = 1 / 24
-"""Days a gap counts at least."""
+"""Days that the gap before a target basket counts at least. A question weighs as much as the gap in which it may be asked: as if all
+customers were asked on one random day, so that whoever buys daily does not outvote those who buy monthly."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,37 +62,46 @@ class Data:
     def __init__(self, view: View, settings: Settings, plan: Plan, neighbours: Neighbours) -> None:
         self.view, self.plan, self.neighbours = view, plan, neighbours
         self.offset = utc_offset(view)
-        questions = ask(view)
-        self.questions: Questions = questions
-        self.windows = windows(questions.customer, questions.place, length=settings.length)
-        self.size = self.windows.length + self.windows.questions.lengths
-        log = view.log
-        wanted = np.array([name in view.target for name in log.behaviours], dtype=bool)
-        asked = questions.answers.lengths > 0
-        main = asked & wanted[questions.behaviour]
-        side = plan.side_share * main.sum() / max(1, (asked & ~main).sum())
-        self.behaviour = next((log.behaviours.index(name) for name in view.target if name in log.behaviours), 0)
-        self.weight = np.where(main, 1.0, np.where(asked, min(1.0, side), 0.0)).astype(np.float32)
+        self.length = settings.length
+        questions: Questions = ask(view)
+        self.questions = questions
+        names = view.log.behaviours
+        self.behaviour = next((names.index(name) for name in view.target if name in names), 0)
         gap = (questions.until - questions.after) / DAY
-        self.gap = np.minimum(gap, np.quantile(gap, 0.99) if len(gap) else 0).astype(np.float32)
-        if view.log.clock == "clock":
-            self.weight *= np.clip(gap, LEAST_GAP, PATIENCE).astype(np.float32) / PATIENCE
-
-    def steps_per_epoch(self) -> int:
-        """Batches that hold every question once."""
-        return max(1, sum(1 for _ in buckets(self.size, tokens=self.plan.tokens, rng=np.random.default_rng(0))))
+        self.gap = np.where(questions.main, gap, 0).astype(np.float32)
+        asked = questions.answers.lengths > 0
+        self.side = np.flatnonzero(asked & ~questions.main)
+        self.sides = min(len(self.side), int((asked & questions.main).sum()))
+        weight = np.where(asked & questions.main, np.clip(gap, LEAST_GAP, PATIENCE) / PATIENCE, 0.0)
+        if view.log.clock != "clock":
+            weight = (asked & questions.main).astype(np.float64)
+        weight[self.side] = plan.side_share * weight.sum() / max(1, self.sides)
+        self.weight = weight.astype(np.float32)
+        first = self._draw(np.random.default_rng(0))[0]
+        self.tokens = int((first.length + first.questions.lengths).sum())
+        self.steps_per_epoch = max(1, sum(1 for _ in self._batches(first, np.random.default_rng(0))))
 
     def epoch(self, rng: np.random.Generator) -> Iterator[Lesson]:
-        """Every question once, at a freshly drawn moment."""
-        questions = self.questions
-        span = np.minimum(questions.until - questions.after, PATIENCE * DAY if self.view.log.clock == "clock" else 0)
-        moment = questions.until - np.floor(rng.random(len(questions)) * span).astype(np.int64)
-        for rows in buckets(self.size, tokens=self.plan.tokens, rng=rng):
-            yield self.lesson(rows, moment, rng)
+        """Every main question once, at a freshly drawn moment, and about as many of the others."""
+        rows, moment = self._draw(rng)
+        for chosen in self._batches(rows, rng):
+            yield self.lesson(rows.take(chosen), moment, rng)
 
-    def lesson(self, rows: NDArray[np.int64], moment: NDArray[np.int64], rng: np.random.Generator) -> Lesson:
-        """The lesson of these windows, each question asked at its moment."""
-        questions, chosen = self.questions, self.windows.take(rows)
+    def _draw(self, rng: np.random.Generator) -> tuple[Windows, NDArray[np.int64]]:
+        """The windows of an epoch, and the moment at which each question of the view is asked."""
+        moment, place = self.questions.moments(self.view.log, rng)
+        kept = self.questions.main.copy()
+        kept[rng.choice(self.side, self.sides, replace=False)] = True
+        number = np.flatnonzero(kept & (place > 0))
+        number = number[np.lexsort((place[number], self.questions.customer[number]))]
+        return windows(self.questions.customer[number], place[number], length=self.length).renumbered(number), moment
+
+    def _batches(self, rows: Windows, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+        return buckets(rows.length + rows.questions.lengths, tokens=self.plan.tokens, rng=rng)
+
+    def lesson(self, chosen: Windows, moment: NDArray[np.int64], rng: np.random.Generator) -> Lesson:
+        """The lesson of these windows, each question asked at its moment (int64 [all questions])."""
+        questions = self.questions
         batch = assemble(self.view.log, chosen, moment=moment, behaviour=questions.behaviour, offset=self.offset)
         number = chosen.questions.values
         answers = questions.answers.take(number)

@@ -144,7 +144,7 @@ class _Job:
         trial = run_trial(
             loop,
             held,
-            steps_per_epoch=self.whole.data.steps_per_epoch(),
+            steps_per_epoch=self.whole.data.steps_per_epoch,
             steps=steps,
             most=most,
             spent=spent,
@@ -159,10 +159,10 @@ class _Job:
         """Find the number of steps and the calibration on a slice held back."""
         held = hold_back(self.whole.view)
         if held is None:
-            return Trial(steps=steps or min(DEFAULT_EPOCHS * self.whole.data.steps_per_epoch(), self._affordable()))
+            return Trial(steps=steps or min(DEFAULT_EPOCHS * self.whole.data.steps_per_epoch, self._affordable()))
         most = None if steps else self._affordable() // 3  # a look, the pass it may lead to, and the looking itself
         setup = set_up(held.split.view)
-        growth = max(1.0, float(self.whole.data.size.sum()) / max(1.0, float(setup.data.size.sum())))
+        growth = max(1.0, self.whole.data.tokens / max(1, setup.data.tokens))
 
         def spent(trial: Trial, tally: Tally) -> bool:
             per_step = tally.seconds / tally.steps
@@ -172,7 +172,7 @@ class _Job:
         trial = run_trial(
             setup.loop(self.seed),
             held,
-            steps_per_epoch=setup.data.steps_per_epoch(),
+            steps_per_epoch=setup.data.steps_per_epoch,
             steps=steps,
             most=most,
             spent=spent,
@@ -237,7 +237,7 @@ class _Job:
             "trained_at": self.began_at.isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - self.began, 1),
             "steps": trial.steps,
-            "epochs": trial.steps / data.steps_per_epoch(),
+            "epochs": trial.steps / data.steps_per_epoch,
             "events_per_second": round(self.events / self.seconds) if self.seconds else None,
             "seed": self.seed,
             "threads": torch.get_num_threads(),

@@ -19,7 +19,6 @@ class Plan:
 
     Args:
         tokens: padded tokens per batch; small batches take many steps, and steps are what small data need.
-        questions: questions per batch, where baskets are many and histories short.
         rate: learning rate of AdamW after warm-up.
         warm_up: steps over which the rate rises.
         decay: weight decay of the matrices; embeddings and scalars have none.
@@ -30,7 +29,6 @@ class Plan:
     """
 
     tokens: int = 6_000
-    questions: int = 512
     rate: float = 3e-3
     warm_up: int = 50
     decay: float = 0.01
@@ -72,4 +70,4 @@ def size_model(view: View, popularity: Popularity | None) -> Settings:
 
 def plan_training(view: View) -> Plan:
     """Batch size, rates and weights for this view."""
-    return Plan(tokens=2_000 if view.log.events < 50_000 else 6_000)
+    return Plan(tokens=int(np.clip(view.log.events // 130, 1_500, 6_000)))
