@@ -125,8 +125,9 @@ def _silences(view: View) -> Questions:
     log = view.log
     customer = np.flatnonzero(log.lengths > 0)
     last = log.offsets[1:][customer] - 1
-    wanted = np.where(view.targets[last], log.time[last], _last_wanted(view)[last])
-    return _unanswered(view, customer, wanted, np.full(len(customer), view.cut), np.full(len(customer), NEVER))
+    wanted = np.maximum.accumulate(np.where(view.targets, np.arange(log.events), -1))[last]
+    after = log.time[np.maximum(wanted, log.offsets[customer])]
+    return _unanswered(view, customer, after, np.full(len(customer), view.cut), np.full(len(customer), NEVER))
 
 
 def _unanswered(
