@@ -1,0 +1,121 @@
+"""The artefact: what is written is what is read, and a folder that is not whole is no model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from regard.errors import ModelError
+from regard.model.artefact import FORMAT, load, save
+
+FILES = (
+    "config.json", "weights.safetensors", "counts/counts.safetensors", "vocabulary/items.parquet", "vocabulary/features.json",
+    "calibration.json", "metrics.json", "card.md", "manifest.json",
+)  # fmt: skip
+
+
+@pytest.fixture
+def folder(trained: Any, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained.folder, tmp_path / "model"))
+
+
+def refused(folder: Path) -> str:
+    with pytest.raises(ModelError) as caught:
+        load(folder)
+    assert caught.value.hint and "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def sign(folder: Path, name: str) -> None:
+    """Make the manifest agree with a changed file."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    content = (folder / name).read_bytes()
+    manifest[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_what_is_saved_is_what_is_loaded(folder: Path, tmp_path: Path) -> None:
+    one = load(folder)
+    save(one, tmp_path / "again", card="# A card\n名片\n")
+    two = load(tmp_path / "again")
+    assert (two.settings, dict(two.words), two.features) == (one.settings, dict(one.words), one.features)
+    assert two.items.ids.equals(one.items.ids) and np.array_equal(two.merchandise, one.merchandise)
+    assert dict(two.metrics) == dict(one.metrics) and dict(two.calibration) == dict(one.calibration)
+    for kept, read in ((one.weights, two.weights), (one.counts, two.counts)):
+        assert set(kept) == set(read)
+        assert all(np.array_equal(kept[name], read[name]) and kept[name].dtype == read[name].dtype for name in kept)
+    assert (tmp_path / "again" / "card.md").read_text(encoding="utf-8").endswith("名片\n")
+
+
+def test_a_model_holds_these_files_and_no_others(folder: Path) -> None:
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == set(FILES)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("harm", ["missing", "cut short", "empty", "one bit", "a folder"])
+def test_a_harmed_file_is_named_in_one_line(folder: Path, name: str, harm: str) -> None:
+    path = folder / name
+    content = bytearray(path.read_bytes())
+    if harm in ("missing", "a folder"):
+        path.unlink()
+    if harm == "a folder":
+        path.mkdir()
+    if harm == "cut short":
+        path.write_bytes(content[: len(content) // 2])
+    if harm == "empty":
+        path.write_bytes(b"")
+    if harm == "one bit":
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    told = refused(folder)
+    assert name in told or (name == "manifest.json")
+
+
+@pytest.mark.parametrize("text", ["[]", "3", '{"config.json": 3}', '{"config.json": {"bytes": "many"}}', "\xff"])
+def test_a_manifest_of_something_else_is_refused(folder: Path, text: str) -> None:
+    (folder / "manifest.json").write_text(text, encoding="latin-1")
+    refused(folder)
+
+
+def test_a_newer_format_is_refused_by_name(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "format": FORMAT + 1}))
+    sign(folder, "config.json")
+    assert "newer" in refused(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.json", b"{}"), ("config.json", b"[1]"), ("config.json", b'{"format": 1, "settings": {"depth": 3}, "words": {}}'),
+        ("weights.safetensors", b"no tensors"), ("counts/counts.safetensors", b""), ("vocabulary/items.parquet", b"PAR1"),
+        ("vocabulary/features.json", b"{"), ("calibration.json", b"\xff"), ("metrics.json", b""),
+    ],
+)  # fmt: skip
+def test_a_signed_file_of_another_kind_is_refused(folder: Path, name: str, content: bytes) -> None:
+    (folder / name).write_bytes(content)
+    sign(folder, name)
+    refused(folder)
+
+
+def test_no_folder_is_no_model(tmp_path: Path) -> None:
+    refused(tmp_path / "nowhere")
+    refused(tmp_path)
+
+
+def test_a_save_cut_off_half_way_leaves_no_model(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = load(folder)
+
+    def full(*args: Any, **kwargs: Any) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("regard.model.artefact.pq.write_table", full)
+    with pytest.raises(OSError, match="space"):
+        save(whole, folder, card="")
+    refused(folder)

@@ -1,0 +1,143 @@
+"""The runtime answers as the network would, and needs no PyTorch for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from regard.model.network import to_tensors
+from regard.model.runtime import Runtime, load
+from regard.sequences.batches import assemble, latest
+from regard.sequences.log import DAY, Log
+
+NEAR = {"rtol": 1e-4, "atol": 1e-4}
+
+
+def asof_of(queries: Log) -> np.ndarray:
+    """Moments within a month of the end of the shop's simulated life, after every event."""
+    end = 1_700_000_000 + 400 * DAY if queries.clock == "clock" else 1_000
+    return end + np.random.default_rng(0).integers(0, 30 * DAY, size=len(queries))
+
+
+def by_torch(trained: Any, queries: Log, asof: np.ndarray, days: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores, states and logits of 'wanted within', by the network."""
+    loop = trained.loop
+    scores = np.empty((len(queries), len(trained.view.log.items)), dtype=np.float32)
+    told = np.empty(len(queries), dtype=np.float32)
+    for rows, z, logit in loop.answer(queries, asof, horizon=days):
+        scores[rows], told[rows] = z, logit
+    loop.network.load_state_dict(loop.average)
+    loop.network.eval()
+    every = latest(queries, length=loop.network.settings.length)
+    behaviour = np.full(len(queries), loop.data.behaviour)
+    batch = assemble(queries, every, moment=asof, behaviour=behaviour, offset=loop.data.offset)
+    with torch.no_grad():
+        read = loop.network(to_tensors(batch) | {"own_popular": loop.channels.own(batch)})
+    return scores, read.state.numpy(), told
+
+
+def assert_alike(trained: Any, queries: Log) -> None:
+    runtime, asof = load(trained.folder), asof_of(queries)
+    scores, states, told = by_torch(trained, queries, asof, 7.0)
+    np.testing.assert_allclose(runtime.score(queries, asof), scores, **NEAR)
+    np.testing.assert_allclose(runtime.states(queries, asof), states, **NEAR)
+    line = runtime.card["calibration"]
+    likely = 1 / (1 + np.exp(-(line["slope"] * told.astype(np.float64) + line["intercept"])))
+    np.testing.assert_allclose(runtime.propensity(queries, asof, np.array([7.0]))[:, 0], likely, **NEAR)
+
+
+def test_the_runtime_gives_the_networks_answers(trained: Any) -> None:
+    assert (trained.view.log.lengths > 3).sum() > 50
+    assert_alike(trained, trained.view.log)
+
+
+def test_also_for_customers_without_a_history(trained: Any) -> None:
+    log = trained.view.log
+    assert_alike(trained, log.where(log.owner % 3 != 0))
+    assert_alike(trained, log.where(np.zeros(log.events, dtype=bool)))
+
+
+def test_also_for_histories_longer_than_it_reads(trained: Any) -> None:
+    log, length = trained.view.log, trained.loop.network.settings.length
+    rows = np.arange(int(log.offsets[2]))
+    times = -(-2 * length // len(rows))
+    tiled = np.tile(rows, times)
+    long = replace(
+        log.take(np.array([0])), offsets=np.array([0, len(tiled)]), item=log.item[tiled], behaviour=log.behaviour[tiled],
+        time=np.sort(log.time[tiled]), basket=np.arange(len(tiled), dtype=np.int32), quantity=log.quantity[tiled], value=log.value[tiled],
+        context={name: (names, codes[tiled]) for name, (names, codes) in log.context.items()},
+    )  # fmt: skip
+    assert_alike(trained, long)
+
+
+def test_words_it_never_met_are_unknown_words(trained: Any) -> None:
+    runtime, log = load(trained.folder), trained.view.log
+    asof = asof_of(log)
+    names, codes = log.context["channel"]
+    unknown = replace(log, context={"channel": (names, np.full(log.events, -1, dtype=np.int16))})
+    strange = replace(
+        log, context={"channel": (("kiosk",), np.zeros(log.events, dtype=np.int16)), "mood": (("good",), codes)}
+    )
+    np.testing.assert_array_equal(runtime.score(strange, asof), runtime.score(unknown, asof))
+    np.testing.assert_array_equal(runtime.score(replace(log, context={}), asof), runtime.score(unknown, asof))
+    turned = replace(log, context={"channel": (names[::-1], np.where(codes >= 0, 1 - codes, -1).astype(np.int16))})
+    np.testing.assert_array_equal(runtime.score(turned, asof), runtime.score(log, asof))
+    assert not np.array_equal(runtime.score(unknown, asof), runtime.score(log, asof))
+
+
+def test_blocks_and_company_change_no_answer(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime, log = load(trained.folder), trained.view.log
+    asof = asof_of(log)
+    together = runtime.score(log, asof)
+    monkeypatch.setattr("regard.model.runtime.runtime.BLOCK_TOKENS", 40)
+    np.testing.assert_allclose(runtime.score(log, asof), together, **NEAR)
+    for customer in (0, 7):
+        alone = runtime.score(log.take(np.array([customer])), asof[[customer]])
+        np.testing.assert_allclose(alone[0], together[customer], **NEAR)
+    assert runtime.score(log.take(np.arange(0)), asof[:0]).shape == (0, len(runtime.view_items))
+
+
+def test_what_is_no_merchandise_is_never_recommended(trained: Any) -> None:
+    runtime, log = load(trained.folder), trained.view.log
+    scores = runtime.score(log, asof_of(log))
+    assert (scores[:, ~log.merchandise] == -np.inf).all() and np.isfinite(scores[:, log.merchandise]).all()
+    assert runtime.view_items.ids.equals(log.items.ids)
+    assert runtime.item_vectors.shape == (len(log.items), trained.loop.network.settings.width)
+
+
+def test_propensities_rise_with_the_horizon(trained: Any) -> None:
+    runtime, log = load(trained.folder), trained.view.log
+    found = runtime.propensity(log, asof_of(log), np.array([0.5, 1.0, 7.0, 30.0, 365.0]))
+    assert ((found >= 0) & (found <= 1)).all() and (np.diff(found, axis=1) >= 0).all()
+
+
+def test_the_picture_of_attention_is_a_share_of_every_event(trained: Any) -> None:
+    runtime, log = load(trained.folder), trained.view.log
+    seen = runtime.attention(log, asof_of(log))
+    heads = trained.loop.network.settings.heads
+    for customer, picture in enumerate(seen):
+        assert picture.shape == (heads, min(log.lengths[customer], trained.loop.network.settings.length))
+        assert (picture >= 0).all() and (picture.sum(axis=1) <= 1 + 1e-5).all()
+
+
+def test_an_answer_needs_no_pytorch(trained: Any) -> None:
+    code = (
+        "import sys, numpy as np\n"
+        "from regard.model.runtime import load\n"
+        f"model = load({str(trained.folder)!r})\n"
+        "assert len(model.view_items)\n"
+        "print([name for name in sys.modules if name.split('.')[0] == 'torch'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_runtime_is_named_after_its_folder(trained: Any) -> None:
+    runtime: Runtime = load(str(trained.folder))
+    assert runtime.name == trained.folder.name and runtime.target == ("view_item", "purchase")
