@@ -25,6 +25,7 @@ class Channels:
     def __init__(self, popularity: Popularity | None, neighbours: Neighbours, items: int) -> None:
         self.popularity, self.neighbours, self.items = popularity, neighbours, items
         self._popular = None if popularity is None else torch.from_numpy(popularity.table)
+        self._tables = [] if self._popular is None else [table.contiguous() for table in self._popular.unbind(2)]
         self._near = torch.from_numpy(neighbours.items.astype(np.int64))
         self._weight = torch.from_numpy(neighbours.weights)
 
@@ -36,8 +37,8 @@ class Channels:
         item = torch.from_numpy(np.minimum(batch.slot_item, self.items - 1))  # [B, U]
         return self._popular[row[:, :, None], item[:, None]]
 
-    def of(self, batch: Batch, edition: NDArray[np.int64]) -> Callable[[slice], Tensor]:
-        """For the questions asked in `batch` (row-major), a function from a slice of them to float32 [n, V, C].
+    def of(self, batch: Batch, edition: NDArray[np.int64]) -> Callable[[slice], list[Tensor]]:
+        """For the questions asked in `batch` (row-major), a function from a slice of them to C tensors float32 [n, V].
 
         Args:
             edition: int64 [N] edition of the neighbour table each question may read, -1 for none.
@@ -49,13 +50,13 @@ class Channels:
         recent = recent.clamp(max=self.items - 1)
         moment = None if self.popularity is None else torch.from_numpy(self.popularity.row(batch.moment[batch.asked]))
 
-        def channels(rows: slice) -> Tensor:
+        def channels(rows: slice) -> list[Tensor]:
             near = self._near[edition_of[rows, None], recent[rows]].flatten(1)  # [n, M K]
             speak = (fade[rows, :, None] * self._weight[edition_of[rows, None], recent[rows]]).flatten(1)
             lift = torch.zeros(len(near), self.items + 1).scatter_add_(1, near, speak)[:, :-1]
-            covisit = torch.log1p(lift)[..., None]  # [n, V, 1]
-            if self._popular is None or moment is None:
-                return covisit
-            return torch.cat([self._popular[moment[rows]], covisit], dim=2)
+            covisit = lift.log1p_()
+            if moment is None:
+                return [covisit]
+            return [*(table.index_select(0, moment[rows]) for table in self._tables), covisit]
 
         return channels

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ class Logits:
         state: [N, D]. item: [V, D]. bias: [V].
         own: [N, U] logit added at each question's own items. own_item: int64 [N, U] which items, V for none.
         weight: [N, C] weight of each dense count channel.
-        channels: a function from a slice of questions to float [n, V, C]; no gradient flows into counts.
+        channels: a function from a slice of questions to C tensors [n, V]; no gradient flows into counts.
         barred: bool [V], items that are no candidates.
     """
 
@@ -34,18 +35,29 @@ class Logits:
     own: Tensor
     own_item: Tensor
     weight: Tensor
-    channels: Callable[[slice], Tensor]
+    channels: Callable[[slice], list[Tensor]]
     barred: Tensor
 
-    def chunk(self, rows: slice, *, fast: bool = False) -> tuple[Tensor, Tensor]:
-        """Logits [n, V] of a slice of questions and the channels [n, V, C] in them; `fast` multiplies in bf16."""
-        state, item = self.state[rows], self.item
-        z = (state.bfloat16() @ item.bfloat16().T).float() if fast else state @ item.T
+    @cached_property
+    def small_item(self) -> Tensor:
+        """[V, D] in bf16."""
+        return self.item.bfloat16()
+
+    @cached_property
+    def candidate_bias(self) -> Tensor:
+        """[V], -inf for items that are no candidates."""
+        return self.bias.masked_fill(self.barred, float("-inf"))
+
+    def chunk(self, rows: slice, *, fast: bool = False) -> tuple[Tensor, list[Tensor]]:
+        """Logits [n, V] of a slice of questions and the C channels [n, V] in them; `fast` multiplies in bf16."""
+        state, V = self.state[rows], len(self.item)
+        product = state.bfloat16() @ self.small_item.T if fast else state @ self.item.T
+        z = torch.zeros(len(state), V + 1)  # column V takes what padding adds
+        z[:, :V] = product + self.candidate_bias
         channels = self.channels(rows)
-        z = z + self.bias
-        z = z + torch.einsum("nvc,nc->nv", channels, self.weight[rows])
-        padded = torch.nn.functional.pad(z, (0, 1)).scatter_add(1, self.own_item[rows], self.own[rows])
-        return padded[:, :-1].masked_fill(self.barred, float("-inf")), channels
+        for place, channel in enumerate(channels):
+            z[:, :V].addcmul_(channel, self.weight[rows, place, None])
+        return z.scatter_add_(1, self.own_item[rows], self.own[rows])[:, :V], channels
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,11 +111,14 @@ class _Chunked(torch.autograd.Function):
             told = slice(int(first[number]), int(first[number + 1]))
             row, target = answers.row[told] - start, answers.item[told]
             z, channels = logits.chunk(rows, fast=fast)
-            norm = torch.logsumexp(z, dim=1, keepdim=True)  # [n, 1]
             scale = answers.weight[rows] / mass  # [n]
             part = answers.share[told] * scale[row]
-            total += ((norm[row, 0] - z[row, target]) * part).sum()
-            dz = (z - norm).exp_() * scale[:, None]  # [n, V]
+            z -= z.amax(dim=1, keepdim=True)
+            hit = z[row, target]
+            dz = z.exp_()  # [n, V], the logits are not needed again
+            norm = dz.sum(dim=1)  # [n]
+            total += ((norm.log()[row] - hit) * part).sum()
+            dz *= (scale / norm)[:, None]
             dz.index_put_((row, target), -part, accumulate=True)
             _accumulate(grads, dz, rows, logits, channels, fast)
         ctx.save_for_backward(*grads)
@@ -114,19 +129,24 @@ class _Chunked(torch.autograd.Function):
         return (*(grad * upstream[0] for grad in ctx.saved_tensors), None, None, None)
 
 
-def _accumulate(grads: list[Tensor], dz: Tensor, rows: slice, logits: Logits, channels: Tensor, fast: bool) -> None:
+def _accumulate(
+    grads: list[Tensor], dz: Tensor, rows: slice, logits: Logits, channels: list[Tensor], fast: bool
+) -> None:
     """Add one chunk's gradient [n, V] of the logits to those of state, item, bias, own and weight."""
     d_state, d_item, d_bias, d_own, d_weight = grads
     if fast:
         small = dz.bfloat16()
-        d_state[rows] = (small @ logits.item.bfloat16()).float()
+        d_state[rows] = (small @ logits.small_item).float()
         d_item += (small.T @ logits.state[rows].bfloat16()).float()
     else:
         d_state[rows] = dz @ logits.item
         d_item += dz.T @ logits.state[rows]
     d_bias += dz.sum(dim=0)
-    d_own[rows] = torch.nn.functional.pad(dz, (0, 1)).gather(1, logits.own_item[rows])
-    d_weight[rows] = torch.einsum("nv,nvc->nc", dz, channels)
+    own_item = logits.own_item[rows]
+    real = own_item < dz.shape[1]
+    d_own[rows] = dz.gather(1, own_item.clamp(max=dz.shape[1] - 1)) * real
+    for place, channel in enumerate(channels):
+        d_weight[rows, place] = (dz[:, None] @ channel[:, :, None])[:, 0, 0]
 
 
 def has_fast_bf16() -> bool:

@@ -147,7 +147,8 @@ def held_out(
     mask: str | None = None,
 ) -> Split:
     """The whole log is history; the answers (customer id -> item ids) come from elsewhere. Customers without history are left out."""
-    view = view_until(log, None, target=target, content_of=content_of)
+    end = int(log.time.max()) + 1 if log.clock == "clock" and log.events else None
+    view = view_until(log, end, target=target, content_of=content_of)
     names = [customer for customer in answers if answers[customer] and customer in view.log.customers]
     pairs = [(group, item) for group, customer in enumerate(names) for item in dict.fromkeys(answers[customer])]
     queries = view.log.take(view.log.customers.codes(names))
