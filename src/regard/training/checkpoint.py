@@ -66,7 +66,8 @@ def restore(loop: Loop, checkpoint: Checkpoint) -> None:
     """Put a loop where the checkpoint stood: the next step is the one that would have come."""
     tensors, facts = checkpoint.tensors, checkpoint.facts
     loop.network.load_state_dict(_under(tensors, "weight/"))
-    loop.average = _under(tensors, "average/")
+    average = _under(tensors, "average/")
+    loop.average = {name: average[name] for name in loop.average}  # in the network's order, which the file does not keep
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in _under(tensors, "optimiser/").items():
         place, name = key.split("/", 1)
@@ -83,5 +84,5 @@ def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def _pointer(folder: Path) -> str | None:
     path = folder / "last"
-    name = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    name = path.read_bytes().decode(errors="replace") if path.is_file() else ""
     return name if name in _NAMES else None
