@@ -6,9 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, cast
 
-import duckdb
-
 from regard.errors import InputError, UsageError
+from regard.events.duck import connect
 from regard.events.mapping import TimeFormat, Unit
 from regard.events.read_sql import Binder
 
@@ -240,7 +239,7 @@ def _ranked(texts: Sequence[str], order: str) -> tuple[tuple[str, ...], bool, in
         f"SELECT count({iso}), count(coalesce({iso}, try_strptime(x, {binder(list(known))}))), {counts}"
         f" FROM (SELECT unnest({binder(local)}::VARCHAR[]) AS x)"
     )
-    with duckdb.connect() as connection:
+    with connect() as connection:
         plain, read, *hits = connection.execute(query, binder.values).fetchall()[0]
     ranked = sorted(zip(hits, known, strict=True), key=lambda pair: -pair[0])
     # A column that is all of one kind is not asked about ISO first: a failed try costs every row.

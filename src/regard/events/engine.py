@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from regard.errors import RegardError, WorkspaceError
 from regard.events.catalog import Kind, Part
+from regard.events.duck import connect
 from regard.events.read_sql import quoted
 from regard.events.schema import SCHEMA
 
@@ -66,7 +67,7 @@ class Engine:
         settings["threads"] = threads or (
             len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         )
-        self.connection = duckdb.connect(":memory:", config=settings)
+        self.connection = connect(**settings)
         # An in-memory database keeps its tables uncompressed unless asked; the fields that a log does not have then
         # cost memory.
         self.connection.execute("ATTACH ':memory:' AS room (COMPRESS)")

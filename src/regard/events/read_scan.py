@@ -15,6 +15,7 @@ import duckdb
 
 from regard.errors import InputError
 from regard.events import read_json
+from regard.events.duck import connect
 from regard.events.read_repair import repair, transcode
 from regard.events.read_sniff import BLANKS, is_gzip, late_encoding
 from regard.events.read_source import Source, scanning
@@ -96,7 +97,7 @@ def relation(ready: Ready, columns: tuple[str, ...], explode: str, binder: Binde
 def distinct(source: Source, column: str) -> list[str | None]:
     """Every different value of a column: asked where the sample leaves a doubt that the whole may settle."""
     binder = Binder()
-    with duckdb.connect() as connection, ready(connection, source) as here:
+    with connect() as connection, ready(connection, source) as here:
         rows = relation(here, (column,), read_json.list_of(column), binder)
         query = f"SELECT DISTINCT CAST({rows.cells[column]} AS VARCHAR) FROM {rows.sql}"
         return [row[0] for row in connection.execute(query, binder.of(query)).fetchall()]

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from regard.errors import InputError
 from regard.events import read_json
+from regard.events.duck import connect
 from regard.events.read_sniff import SAMPLE_ROWS, Look, look_at, split_rows
 from regard.events.read_sql import literal, quoted
 
@@ -157,7 +158,7 @@ def _records(path: Path, look: Look) -> Iterator[dict[str, Any]]:
     if look.format == "json":
         query = "SELECT json FROM read_json_objects($path, format = 'array') LIMIT $rows"
         try:
-            with duckdb.connect() as connection:
+            with connect() as connection:
                 texts = [
                     row[0] for row in connection.execute(query, {"path": literal(path), "rows": SAMPLE_ROWS}).fetchall()
                 ]
@@ -236,7 +237,7 @@ def _open_typed(
 ) -> Source:
     shell = Source(name=name, kind=kind, path=path, frame=frame, columns=(), types={}, sample=())
     values = {"path": literal(path)} if path else {}
-    with duckdb.connect() as connection, scanning(connection, shell) as rows:
+    with connect() as connection, scanning(connection, shell) as rows:
         described = connection.execute(f"DESCRIBE SELECT * FROM {rows}", values).fetchall()
         types = {column: kind for column, kind, *_ in described if column != "file_row_number"}
         if not types:
