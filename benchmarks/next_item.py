@@ -93,7 +93,9 @@ def _splits(
 def _train(split: Split, validation: Split | None, seed: int, budget: float) -> tuple[Runtime, dict[str, Any], float]:
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        report = fit(split.view, folder=folder, budget_seconds=budget, validation=validation, seed=seed)
+        report = fit(
+            split.view, folder=folder, budget_seconds=budget, validation=validation, mask=split.mask, seed=seed
+        )
         took = time.perf_counter() - began
         return load(folder), report.facts, round(took, 1)
 

@@ -67,7 +67,9 @@ def restore(loop: Loop, checkpoint: Checkpoint) -> None:
     tensors, facts = checkpoint.tensors, checkpoint.facts
     loop.network.load_state_dict(_under(tensors, "weight/"))
     average = _under(tensors, "average/")
-    loop.average = {name: average[name] for name in loop.average}  # in the network's order, which the file does not keep
+    loop.average = {
+        name: average[name] for name in loop.average
+    }  # in the network's order, which the file does not keep
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in _under(tensors, "optimiser/").items():
         place, name = key.split("/", 1)

@@ -71,6 +71,7 @@ def fit(
     budget_seconds: float = 300.0,
     steps: int | None = None,
     validation: Split | None = None,
+    mask: str | None = None,
     seed: int = 0,
     progress: Progress | None = None,
     resume: bool = False,
@@ -84,6 +85,7 @@ def fit(
         steps: train exactly this many instead.
         validation: questions that choose the number of steps, where the caller has them (they are not trained on afterwards);
             the default holds back the view's own last slice and trains on all of it in the end.
+        mask: which own items are no candidates when the held-back slice is asked about; None = by rule (see `default_mask`).
         seed: the same view, seed, steps and threads give the same weights on one machine.
         progress: hears how far it is.
         resume: go on from the checkpoint in `folder` if it belongs to this very fit.
@@ -91,7 +93,7 @@ def fit(
     Raises:
         RegardError: the view holds no question to learn from.
     """
-    job = _Job(view, Path(folder), seed=seed, budget=budget_seconds, progress=progress or Silent())
+    job = _Job(view, Path(folder), seed=seed, budget=budget_seconds, mask=mask, progress=progress or Silent())
     if job.whole.data.weight.sum() == 0:
         raise RegardError("nobody came back: there is nothing to learn a sequence from", hint="ingest a longer log")
     saved = checkpoint.read(job.checkpoints) if resume else None
@@ -113,9 +115,11 @@ def _known_trial(saved: checkpoint.Checkpoint | None, steps: int | None) -> Tria
 class _Job:
     """One fit: what its parts share."""
 
-    def __init__(self, view: View, folder: Path, *, seed: int, budget: float, progress: Progress) -> None:
+    def __init__(
+        self, view: View, folder: Path, *, seed: int, budget: float, mask: str | None, progress: Progress
+    ) -> None:
         self.began, self.began_at = time.monotonic(), datetime.now(UTC)
-        self.folder, self.seed, self.budget, self.progress = folder, seed, budget, progress
+        self.folder, self.seed, self.budget, self.mask, self.progress = folder, seed, budget, mask, progress
         self.checkpoints = folder / "checkpoint"
         progress.start("counting")
         self.whole = set_up(view)
@@ -157,7 +161,7 @@ class _Job:
 
     def try_out(self, steps: int | None) -> Trial:
         """Find the number of steps and the calibration on a slice held back."""
-        held = hold_back(self.whole.view)
+        held = hold_back(self.whole.view, mask=self.mask)
         if held is None:
             return Trial(steps=steps or min(DEFAULT_EPOCHS * self.whole.data.steps_per_epoch, self._affordable()))
         most = None if steps else self._affordable() // 3  # a look, the pass it may lead to, and the looking itself

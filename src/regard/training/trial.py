@@ -70,16 +70,16 @@ class Slice:
     days: float | None
 
 
-def hold_back(view: View) -> Slice | None:
-    """Hold the view's own last slice back; None where it asks about too few customers to tell anything."""
+def hold_back(view: View, *, mask: str | None = None) -> Slice | None:
+    """Hold the view's own last slice back; None where it asks about too few customers to tell anything. `mask` as in splits."""
     log = view.log
     if log.clock != "clock" or view.cut is None:
-        return of_split(leave_one_out(log, target=view.target, content_of=_same_content(view), mask=None))
+        return of_split(leave_one_out(log, target=view.target, content_of=_same_content(view), mask=mask))
     days = int(np.clip((view.cut - int(log.time.min())) / DAY // 10, 1, SLICE_DAYS))
     cut = midnight(view.cut - 1, log.time_zone, days=1 - days)
     if not (log.time < cut).any():
         return None
-    split = time_split(log, target=view.target, content_of=_same_content(view), days=days, cut=cut)
+    split = time_split(log, target=view.target, content_of=_same_content(view), days=days, cut=cut, mask=mask)
     asked = np.isin(log.customers.codes(split.queries.customers.ids.to_pylist()), _half(len(log)))
     later = np.flatnonzero(view.targets & (log.time >= cut) & (log.time < cut + days * DAY))
     came = np.bincount(log.owner[later], minlength=len(log)) > 0
