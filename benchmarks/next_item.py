@@ -52,7 +52,7 @@ def main() -> None:
         "baselines": found["baselines"],
         "verdict": found["verdict"],
         "behaviours": list(log.behaviours) if not wish.behaviours else wish.behaviours.split(","),
-        "train_seconds": seconds,
+        "train_seconds": round(float(np.mean(seconds)), 1),
         "steps": [facts["steps"] for facts in reports],
         "epochs": [round(facts["epochs"], 2) for facts in reports],
         "events_per_second": reports[0]["events_per_second"],
@@ -108,7 +108,7 @@ def _table(result: dict[str, Any]) -> str:
         ndcg, hits = metrics["ndcg_at_10"], metrics["hr_at_10"]
         low, high = ndcg["interval"] or (float("nan"),) * 2
         lines.append(f"{name:32s} NDCG@10 {ndcg['mean']:.4f} [{low:.4f}, {high:.4f}]  HR@10 {hits['mean']:.4f}")
-    return "\n".join([*lines, "", result["verdict"]["words"], f"trained in {result['train_seconds']} s"])
+    return "\n".join([*lines, "", result["verdict"]["words"], f"trained in {result['train_seconds']} s per seed"])
 
 
 def _arguments() -> argparse.Namespace:
