@@ -92,7 +92,7 @@ def test_the_budget_holds_where_a_slice_is_held_back(
 def test_the_budget_holds_where_an_epoch_is_longer(
     view_of: ViewOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("regard.training.setup.plan_training", lambda view: Plan(tokens=50))
+    monkeypatch.setattr("regard.training.setup.plan_training", lambda view: Plan(tokens=25))
     clock, view = Clock(monkeypatch), view_of()
     told = fit(view, folder=tmp_path / "model", budget_seconds=60)
     assert told.facts["epochs"] < 0.5 and 30 < clock.now <= 63
@@ -114,7 +114,7 @@ def test_the_callers_questions_choose_the_weights(
     view_of: ViewOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Clock(monkeypatch)
-    log = view_of(customers=150, clock="order").log
+    log = view_of(customers=60, clock="order").log
     test, validation = (leave_one_out(log, target=("purchase",), part=part) for part in ("test", "validation"))
     told = fit(test.view, folder=tmp_path / "model", validation=validation, budget_seconds=35)
     best = max(told.facts["curve"], key=lambda row: row["ndcg"])
@@ -123,11 +123,11 @@ def test_the_callers_questions_choose_the_weights(
     assert same(tmp_path / "model", tmp_path / "again") and again.validation == told.validation
     few = replace(
         validation,
-        queries=validation.queries.take(np.arange(5)),
-        asof=validation.asof[:5],
-        targets=validation.targets.take(np.arange(5)),
+        queries=validation.queries.take(np.arange(4)),
+        asof=validation.asof[:4],
+        targets=validation.targets.take(np.arange(4)),
     )
-    with pytest.raises(RegardError, match="only 5 validation questions"):
+    with pytest.raises(RegardError, match="only 4 validation questions"):
         fit(test.view, folder=tmp_path / "few", validation=few, steps=1)
 
 
@@ -171,11 +171,10 @@ def test_what_comes_after_the_cut_changes_no_weight(view_of: ViewOf, tmp_path: P
     assert same(tmp_path / "log", tmp_path / "tampered") and same(tmp_path / "log", tmp_path / "shorter")
 
 
-def test_training_lowers_the_loss_and_beats_chance(view_of: ViewOf, tmp_path: Path) -> None:
-    told = fit(view_of(), folder=tmp_path, budget_seconds=1_000, steps=60)
-    assert told.validation is not None and told.validation > 0.4  # of 11 items at random: about .31
-    curve = told.facts["curve"]
-    assert curve[-1]["loss"] < np.log(11)
+def test_more_steps_learn_more(view_of: ViewOf, tmp_path: Path) -> None:
+    short, long = (fit(view_of(clock="order"), folder=tmp_path / str(steps), steps=steps) for steps in (1, 40))
+    assert short.validation is not None and long.validation is not None
+    assert long.validation > max(0.45, short.validation)  # at random among 12 items: about .38
 
 
 def test_a_card_and_its_figures_are_written(view_of: ViewOf, tmp_path: Path) -> None:
@@ -227,7 +226,7 @@ def interrupt(view: View, folder: Path, monkeypatch: pytest.MonkeyPatch, *, afte
 def test_a_fit_goes_on_where_it_was_stopped(
     view_of: ViewOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
-    view, progress = view_of(customers=200 if after == 4 else 20), Steps()
+    view, progress = view_of(customers=150 if after == 4 else 20), Steps()
     whole = fit(view, folder=tmp_path / "whole", steps=20)
     interrupt(view, tmp_path / "cut", monkeypatch, after=after, steps=20)
     told = fit(view, folder=tmp_path / "cut", steps=20, resume=True, progress=progress)

@@ -38,10 +38,17 @@ def calibrate(told: NDArray[np.floating], happened: NDArray[np.bool_]) -> Calibr
     up, down = happened.sum() + 1.0, (~happened).sum() + 1.0
     target = np.where(happened, up / (up + 1), 1 / (down + 1))
     at, rest = np.array([1.0, 0.0]), np.array([1.0, 0.0])
+
+    def cost(at: NDArray[np.float64]) -> float:
+        z = X @ at
+        return float((np.logaddexp(0, z) - target * z).sum() + ((at - rest) ** 2).sum() / 2)
+
     for _ in range(STEPS):
         p = 1 / (1 + np.exp(-np.clip(X @ at, -30, 30)))
         gradient = X.T @ (p - target) + (at - rest)
         curvature = (X * (p * (1 - p))[:, None]).T @ X + np.eye(2)
         step = np.linalg.solve(curvature, gradient)
-        at = at - step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-12))
+        while cost(at - step) > cost(at) and np.abs(step).max() > 1e-9:
+            step = step / 2  # far from the line a whole Newton step leaps over it and back again
+        at = at - step
     return Calibration(slope=float(at[0]), intercept=float(at[1])) if at[0] > 0 else Calibration()

@@ -169,8 +169,9 @@ class _Job:
         growth = max(1.0, self.whole.data.tokens / max(1, setup.data.tokens))
 
         def spent(trial: Trial, tally: Tally) -> bool:
-            per_step = tally.seconds / tally.steps
-            return self._left() < trial.steps * per_step * growth + tally.seconds
+            # The next look may be the best, and ask for as long a final pass.
+            reached = trial.curve[-1]["step"] + tally.steps
+            return self._left() < reached * growth * tally.seconds / tally.steps + tally.seconds
 
         self._begin("finding out how long to train")
         trial = run_trial(
