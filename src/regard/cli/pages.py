@@ -38,7 +38,7 @@ def demo(
     folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="A new folder.")] = Path("demo"),
     customers: Annotated[int, typer.Option("--customers", help="Of the simulated shop.", min=30)] = 2000,
     items: Annotated[int, typer.Option("--items", help="Of the simulated shop.", min=20)] = 800,
-    budget: Annotated[str, typer.Option("--budget", help="Wall time of training.")] = "60",
+    budget: Annotated[str, typer.Option("--budget", help="Wall time of training.")] = "90",
     seed: Annotated[int, typer.Option("--seed", help="Another seed, another shop.")] = 7,
     lang: Annotated[str, typer.Option("--lang", help="en or zh, of the shop and the page.")] = "en",
 ) -> None:
