@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from regard.errors import RegardError
+from regard.errors import ModelError, RegardError
 from regard.model.network import Network
 from regard.model.runtime import load
 from regard.sequences.split import leave_one_out, time_split, view_until
@@ -285,3 +285,15 @@ def test_new_names_change_no_weight(view_of: ViewOf, tmp_path: Path) -> None:
     for name, one in (("one", log), ("two", other)):
         fit(view_until(one, view.cut, target=view.target), folder=tmp_path / name, steps=2)
     assert same(tmp_path / "one", tmp_path / "two")
+
+
+def test_a_full_disk_is_one_clear_line_and_keeps_the_checkpoint(
+    view_of: ViewOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("regard.training.fitting.save", full)
+    with pytest.raises(ModelError, match="No space left on device"):
+        fit(view_of(), folder=tmp_path, steps=3)
+    assert (tmp_path / "checkpoint").is_dir()

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from regard.errors import RegardError
+from regard.errors import ModelError, RegardError
 from regard.model.artefact import Artefact, save
 from regard.progress import Progress, Silent
 from regard.sequences.batches import CONTEXTS
@@ -124,7 +124,7 @@ class _Job:
         progress.start("counting")
         self.whole = set_up(view)
         progress.finish()
-        self.identity = f"{seed}-{VERSION}-{_digest(view)}"
+        self.identity = f"{seed}-{mask}-{VERSION}-{_digest(view)}"
         self.events, self.seconds = 0, 0.0
         self._events_seen, self._phase_began = 0, self.began
 
@@ -207,7 +207,13 @@ class _Job:
         self.progress.start("writing the model")
         facts = self._facts(trial)
         artefact = to_artefact(loop, self.whole, calibration=trial.calibration, facts=facts)
-        save(artefact, self.folder, card=write_card(facts))
+        try:
+            save(artefact, self.folder, card=write_card(facts))
+        except OSError as error:
+            raise ModelError(
+                f"the model cannot be written to {self.folder}: {error.strerror}",
+                hint="free some space; the next regard train goes on from the last checkpoint",
+            ) from None
         shutil.rmtree(self.checkpoints, ignore_errors=True)
         self.progress.finish()
         return Report(
