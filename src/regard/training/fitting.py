@@ -22,6 +22,7 @@ from torch import Tensor
 
 from regard.errors import ModelError, RegardError
 from regard.model.artefact import Artefact, save
+from regard.model.loss import has_fast_bf16
 from regard.progress import Progress, Silent
 from regard.sequences.batches import CONTEXTS
 from regard.sequences.view import Split, View
@@ -252,7 +253,7 @@ class _Job:
             "events_per_second": round(self.events / self.seconds) if self.seconds else None,
             "seed": self.seed,
             "threads": torch.get_num_threads(),
-            "precision": "bf16 products, fp32 sums" if loop_is_fast() else "fp32",
+            "precision": "bf16 products, fp32 sums" if has_fast_bf16() else "fp32",
             "hardware": f"{platform.machine()}, {os.cpu_count()} cores",
             "validation": trial.best,
             "curve": trial.curve,
@@ -270,13 +271,6 @@ class _Job:
                 "cut": None if view.cut is None else datetime.fromtimestamp(view.cut, UTC).isoformat(),
             },
         }
-
-
-def loop_is_fast() -> bool:
-    """Whether products are formed in bf16 on this machine."""
-    from regard.model.loss import has_fast_bf16
-
-    return has_fast_bf16()
 
 
 def to_artefact(loop: Loop, setup: Setup, *, calibration: Calibration, facts: dict[str, Any]) -> Artefact:

@@ -41,8 +41,8 @@ class Plan:
 def size_model(view: View, popularity: Popularity | None) -> Settings:
     """The network's shape for this view.
 
-    Width and depth grow with the number of events, dropout falls with it; the length covers nine of ten customers, between 64 and 512
-    events; heads fade over the time scales on which this log lives.
+    Width grows with the number of events, dropout falls with it; the length covers nineteen of twenty customers, between 64 and
+    512 events; heads fade over the time scales on which this log lives.
     """
     log = view.log
     events = max(log.events, 1)
