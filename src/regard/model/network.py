@@ -13,20 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from regard.model.attention import Block, Drop, read_bias
-from regard.model.settings import Settings
+from regard.model.settings import NEVER_AGO, POINTER_WIDTH, YEAR_DAYS, Settings
 from regard.sequences.batches import Batch
 from regard.sequences.view import Content
 
-POINTER_WIDTH = 16
-"""Numbers per pointer head: it only has to tell kinds of items and behaviours apart."""
-
-YEAR_DAYS = 365.25
-
 WEIGH_WIDTH = 32
 """Hidden numbers of the small network that weighs an own item's counts against its popularity and its age."""
-
-NEVER_AGO = 1_000.0
-"""Days, or baskets, that stand for 'never yet'."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -5,6 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+POINTER_WIDTH = 16
+"""Numbers per pointer head: it only has to tell kinds of items and behaviours apart."""
+
+YEAR_DAYS = 365.25
+"""Days after which a season comes round."""
+
+NEVER_AGO = 1_000.0
+"""Days, or baskets, that stand for 'never yet'."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:

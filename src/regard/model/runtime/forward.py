@@ -11,15 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regard.model.settings import Settings
+from regard.model.settings import NEVER_AGO, POINTER_WIDTH, YEAR_DAYS, Settings
 from regard.sequences.batches import Batch
 
 Array = NDArray[np.float32]
 Weights = Mapping[str, NDArray[Any]]
 
-POINTER_WIDTH = 16
-YEAR_DAYS = 365.25
-NEVER_AGO = 1_000.0
 EPSILON = np.float32(np.finfo(np.float32).eps)
 
 
