@@ -204,7 +204,7 @@ def test_the_other_verbs(shop_folder: Path, stand_in: None) -> None:
 
 def test_bots_are_left_out_of_training(shop_folder: Path, stand_in: None, monkeypatch: pytest.MonkeyPatch) -> None:
     shop = regard.open(shop_folder)
-    monkeypatch.setattr(type(shop.store), "bots", lambda store: [buyer(shop)])
+    monkeypatch.setattr(type(shop.store), "bots", lambda store, before=None: [buyer(shop)])
     seen = []
     monkeypatch.setattr("regard.workspace.learning._fit", lambda view, **how: seen.append(view.log))
     with pytest.raises(ModelError, match="damaged"):

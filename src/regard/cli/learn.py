@@ -26,12 +26,14 @@ def train(
     folder: Folder,
     budget: Annotated[str, typer.Option("--budget", help="Wall time of everything: 300, 300s, 5m.")] = "300",
     steps: Annotated[int | None, typer.Option("--steps", help="Exactly so many steps; repeats a run.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed, another model of the same kind.")] = 0,
     resume: Annotated[bool, typer.Option("--resume/--afresh", help="Take up an interrupted training.")] = True,
 ) -> None:
     """Train a model on all events."""
     import regard
 
-    report = regard.open(folder).train(budget=budget, steps=steps, resume=resume, progress=screen.progress)
+    shop = regard.open(folder)
+    report = shop.train(budget=budget, steps=steps, seed=seed, resume=resume, progress=screen.progress)
     screen.show(report.to_json(), lambda out: _trained(out, report, folder))
 
 

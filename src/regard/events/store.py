@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from regard.config import CONFIG_NAME, Config, load, save
 from regard.errors import UsageError, WorkspaceError
-from regard.events import doctor, ingest, merchandise, tables
+from regard.events import doctor, gate_rules, ingest, merchandise, tables
 from regard.events.catalog import Catalog, Ingest
 from regard.events.engine import Engine, disk_errors
 from regard.events.mapping import Mapping as Columns
@@ -165,17 +165,22 @@ class Store:
         with self.reading() as (engine, version):
             return tables.merged(engine, self.catalog.parts(version, "customers"), "customers")
 
-    def bots(self) -> list[str]:
-        """Bot-like customers, the busiest first: flagged, left out of training by default."""
-        return list(self.catalog.bots(self.version))
+    def bots(self, *, before: datetime | None = None) -> list[str]:
+        """Bot-like customers, the busiest first: flagged, left out of training by default.
+
+        Args:
+            before: naive UTC; judged by the events before it alone. None = by all of them.
+        """
+        if before is None:
+            return list(self.catalog.bots(self.version))
+        with self._past(before) as engine:
+            return list(gate_rules.bots(engine)) if self.clock == "clock" else []
 
     def services(self, *, before: datetime | None = None) -> list[merchandise.Service]:
         """Items that are not merchandise: by rule as of a time, corrected by `merchandise` and `not_merchandise` in
         regard.toml.
         """
-        with self.reading() as (engine, version):
-            engine.scan("all events", self.catalog.parts(version, "events"))
-            engine.before("events", "all events", before)
+        with self._past(before) as engine:
             return merchandise.edited(merchandise.services(engine), self.config)
 
     def doctor(self) -> doctor.DoctorReport:
@@ -192,6 +197,14 @@ class Store:
             fcntl.flock(lock, fcntl.LOCK_SH)
             with self._engine() as engine:
                 yield engine, self.version
+
+    @contextmanager
+    def _past(self, before: datetime | None) -> Iterator[Engine]:
+        """An engine whose view `events` ends before a time (naive UTC)."""
+        with self.reading() as (engine, version):
+            engine.scan("all events", self.catalog.parts(version, "events"))
+            engine.before("events", "all events", before)
+            yield engine
 
     def _engine(self) -> Engine:
         return Engine(self.folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,10 +44,20 @@ class Data:
 
         return read_log(self._store)
 
-    def people(self) -> Log:
-        """The events of everybody but bot-like customers: what is learned from and judged on."""
+    def people(self, cut: int | None = None) -> Log:
+        """The events of everybody but bot-like customers: what is learned from and judged on.
+
+        Args:
+            cut: seconds since 1970 UTC; who is bot-like and what is merchandise is then judged by the events before it
+                alone, so that nothing that came later can leave anybody or anything out. None = by all events.
+        """
+        from regard.events.store import utc
+        from regard.sequences.pack import read_log
+
         log = self.log()
-        codes = log.customers.codes(self._store.bots())
+        if cut is not None:
+            log = replace(log, merchandise=read_log(self._store, until=cut).merchandise)
+        codes = log.customers.codes(self._store.bots(before=None if cut is None else utc(cut)))
         bot = np.zeros(len(log), dtype=bool)
         bot[codes[codes >= 0]] = True
         return log.where(~bot[log.owner]) if bot.any() else log

@@ -17,7 +17,7 @@ from regard.errors import InputError, MissingExtraError, ModelError, UsageError
 from regard.insight.ranker import Model
 from regard.progress import Progress
 from regard.sequences.log import Log
-from regard.sequences.split import leave_one_out, midnight, time_split, view_until
+from regard.sequences.split import last_cut, leave_one_out, midnight, time_split, view_until
 from regard.sequences.view import Content, Split, View
 from regard.workspace.data import Data
 from regard.workspace.models import Models
@@ -87,6 +87,7 @@ def train(
     *,
     budget: str | float,
     steps: int | None,
+    seed: int,
     resume: bool,
     load: Callable[[Path], Model],
     progress: Progress,
@@ -104,7 +105,7 @@ def train(
     view = view_until(log, _end(log), target=target, content_of=data.content)
     name, folder = models.begin(resume=resume)
     limits: dict[str, Any] = {"steps": steps} if steps is not None else {"budget_seconds": allowed}
-    _fit(view, folder=folder, progress=progress, resume=resume, **limits)
+    _fit(view, folder=folder, seed=seed, progress=progress, resume=resume, **limits)
     card = dict(load(folder).card)
     models.add(name, version)
     return TrainReport(model=name, folder=str(folder), seconds=round(time.monotonic() - began, 1), card=card)
@@ -132,21 +133,20 @@ def evaluate(
     entries = models.all()
     if not entries:
         raise ModelError("there is no trained model to evaluate", hint=f"regard train {models.folder.parent}")
-    log = data.people()
-    target = data.target(log)
-    split = split_of(log, data, target, days=days, mask=mask)
+    split = asked(data, days=days, mask=mask)
     if len(split) == 0:
         raise InputError(f"no returning customer has a basket in the last {days} days", hint="ask for more --days")
-    folder = cache / f"{entries[0].id}-{data.version}-{split.kind}-{days}"
+    folder = cache / f"{entries[0].id}-{data.version}-{split.hash}"
     if not (folder / "complete").exists():
         need_torch()
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        steps = dict(load(entries[0].folder).card).get("steps")
-        _fit(split.view, folder=folder, progress=progress, resume=False, steps=steps)
+        card = load(entries[0].folder).card
+        recipe = {"steps": card.get("steps"), "seed": card.get("seed", 0)}
+        _fit(split.view, folder=folder, progress=progress, resume=False, **recipe)
         (folder / "complete").touch()
     scorer = load(folder)
-    earlier = _validation(split, target, days)
+    earlier = _validation(split, days)
     found = judge(
         split, scorer, fit_all(standard(split.view), split.view, earlier, progress=progress), progress=progress
     )
@@ -154,16 +154,25 @@ def evaluate(
     return found
 
 
-def split_of(log: Log, data: Data, target: tuple[str, ...], *, days: int, mask: str | None) -> Split:
-    """The time split wherever there is a clock, else leave-one-out."""
-    if log.clock == "clock":
-        return time_split(log, target=target, content_of=data.content, days=days, mask=mask)
-    return leave_one_out(log, target=target, content_of=data.content, mask=mask)
+def asked(data: Data, *, days: int, mask: str | None) -> Split:
+    """The question of an evaluation: the time split wherever there is a clock, else leave-one-out.
+
+    Whatever is judged by rule (who is bot-like, what is merchandise, which behaviour is the target) is judged as of the
+    cut: events after it are answers and nothing else.
+    """
+    log = data.log()
+    if log.clock != "clock" or log.events == 0:
+        log = data.people()
+        return leave_one_out(log, target=data.target(log), content_of=data.content, mask=mask)
+    cut = last_cut(log, days)
+    log = data.people(cut)
+    target = data.target(log.where(log.time < cut))
+    return time_split(log, target=target, content_of=data.content, days=days, cut=cut, mask=mask)
 
 
-def _validation(split: Split, target: tuple[str, ...], days: int) -> Split | None:
+def _validation(split: Split, days: int) -> Split | None:
     """The same question `days` days earlier, on which the baselines choose their weights."""
-    log, cut = split.view.log, split.view.cut
+    log, cut, target = split.view.log, split.view.cut, split.view.target
     if cut is None:
         return leave_one_out(log, target=target, part="validation")
     earlier = midnight(cut, log.time_zone, days=-days)

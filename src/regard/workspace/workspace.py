@@ -196,6 +196,7 @@ class Workspace:
         *,
         budget: str | float = 300,
         steps: int | None = None,
+        seed: int = 0,
         resume: bool = True,
         progress: Progress | None = None,
     ) -> TrainReport:
@@ -203,7 +204,8 @@ class Workspace:
 
         Args:
             budget: wall time of everything, seconds or text such as '5m'.
-            steps: train exactly so many steps instead; the same steps give the same weights.
+            steps: train exactly so many steps instead; the same steps and seed give the same weights.
+            seed: of the first weights and of every draw in training.
             resume: take up an interrupted training.
 
         Raises:
@@ -215,6 +217,7 @@ class Workspace:
             self.models,
             budget=budget,
             steps=steps,
+            seed=seed,
             resume=resume,
             load=self._load,
             progress=progress or Silent(),
