@@ -310,5 +310,69 @@ def test_items_come_from_tables_first_and_from_events_as_of_a_time(tmp_path: Pat
     assert {row["item"]: row["brand"] for row in store.items().to_pylist()}["pen"] == "Acme"
 
 
+def test_the_same_table_twice_changes_nothing_and_says_so(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    items = pa.table({"item": ["pen", "cup", None], "price": [1.5, 2.0, 9.0], "colour": ["red", None, None]})
+    people = pa.table({"customer": ["ann"], "town": ["Leeds"]})
+    first = store.ingest(items=items, customers=people)
+    assert (first.number, first.words) == (1, "items: 2 rows taken in; customers: 1 rows taken in")
+    assert first.notes == ("items: 1 rows without an id, left out",)
+    before = store.version, sorted(path.name for path in (store.folder / "tables").iterdir())
+    again = store.ingest(items=items.slice(0, 1), customers=people)
+    assert (again.number, again.tables_unchanged) == (None, ("items", "customers"))
+    assert again.words == "items: nothing new, 1 rows known; customers: nothing new, 1 rows known"
+    assert before == (store.version, sorted(path.name for path in (store.folder / "tables").iterdir()))
+    assert [entry.number for entry in store.history()] == [1]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pa.table({"item": ["pen"], "price": [2.5], "colour": ["red"]}),
+        pa.table({"item": ["pen"], "price": [1.5]}),  # a row describes its item as a whole: it is no longer red
+        pa.table({"item": ["pen"], "price": [1.5], "colour": ["red"], "size": ["A4"]}),
+        pa.table({"item": ["pin"], "price": [1.5], "colour": ["red"]}),
+    ],
+)
+def test_a_table_that_says_anything_new_is_taken_in(tmp_path: Path, table: pa.Table) -> None:
+    store = Store.create(tmp_path / "shop")
+    store.ingest(items=pa.table({"item": ["pen"], "price": [1.5], "colour": ["red"]}))
+    assert store.ingest(items=table).number == 2
+    assert store.ingest(items=table).number is None
+
+
+def test_a_known_table_beside_new_events_outlives_the_ingest_that_brought_it(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    items = pa.table({"item": ["pen"], "brand": ["Acme"]})
+    store.ingest(items=items)
+    report = store.ingest(frame([("ann", "purchase", "pen", 1, "o1")]), items=items)
+    assert report.words == "1 of 1 rows accepted; items: nothing new, 1 rows known"
+    store.undo(1)
+    assert store.items().to_pylist()[0]["brand"] == "Acme"
+
+
+def test_several_files_are_no_table(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    for name in "ab":
+        (tmp_path / f"items-{name}.csv").write_text("item,brand\npen,Acme\n")
+    with pytest.raises(InputError, match="is 2 files"):
+        store.ingest(items=str(tmp_path / "items-*.csv"))
+
+
+def test_the_files_that_overlap_are_named(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    days = {"jan": range(0, 6), "feb": range(4, 10), "mar": range(9, 12)}
+    for name, days_of in days.items():
+        lines = [f"ann,purchase,pen,2024-01-{day + 1:02}" for day in days_of]
+        (tmp_path / f"{name}.csv").write_text(
+            "\n".join(["customer,behaviour,item,time", *lines, ",purchase,pen,2024-01-20"])
+        )
+    report = store.ingest([str(tmp_path / f"{name}.csv") for name in days])
+    assert [(Path(a).stem, Path(b).stem, found.rows) for found in report.overlaps for a, b in [found.files]] == [
+        ("jan", "feb", 2), ("feb", "mar", 1)
+    ]  # fmt: skip
+    assert (report.counted_once, report.rejected) == (3, {"no customer": 3})  # refused before files are compared
+
+
 def _env() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

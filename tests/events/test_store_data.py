@@ -24,6 +24,9 @@ def test_two_years_of_invoices_overlap_and_are_counted_once(tmp_path: Path) -> N
     assert report.rows == report.accepted + sum(report.rejected.values()) + report.counted_once
     assert report.rejected["no customer"] == 243_007
     assert 14_000 < report.counted_once < 22_600
+    (overlap,) = report.overlaps
+    assert [Path(name).name for name in overlap.files] == [first.name, second.name]
+    assert overlap.rows == report.counted_once
     assert report.customers == 5_942
     assert {"POST", "M", "C2", "D", "BANK CHARGES"} <= set(report.not_merchandise)
     assert report.refunds_matched > 0.8 * report.refunds > 10_000

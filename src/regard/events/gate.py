@@ -39,6 +39,7 @@ class Passed:
 
     Args:
         counted_once: rows dropped because another file of the same call has them.
+        overlaps: (file that keeps them, file that repeats them) -> rows counted once.
         covered: rows that the store had already; kept aside so that an earlier ingest can be undone.
         repeats_dropped: exact repeats within one file that were dropped.
         repeats_kept: exact repeats within one file that are purchases of one order.
@@ -48,6 +49,7 @@ class Passed:
     """
 
     counted_once: int = 0
+    overlaps: dict[tuple[int, int], int]
     covered: int = 0
     repeats_dropped: int = 0
     repeats_kept: int = 0
@@ -78,12 +80,13 @@ def check(engine: Engine, *, columns: Sequence[str], clock: Clock, live: Sequenc
     """
     engine.rows("CREATE OR REPLACE TABLE drops (file INTEGER, row BIGINT, reason VARCHAR, covered BOOLEAN)")
     refused = _required(engine, clock)
-    once, covered, dropped, kept = _identity(engine, columns, live)
+    overlaps, covered, dropped, kept = _identity(engine, columns, live)
     future, far, absurd = _plausible(engine, now) if clock == "clock" else (0, 0, 0)
     if absurd:
         refused[FUTURE] = absurd
     return Passed(
-        counted_once=once,
+        counted_once=sum(overlaps.values()),
+        overlaps=overlaps,
         covered=covered,
         repeats_dropped=dropped,
         repeats_kept=kept,
@@ -111,9 +114,12 @@ def _required(engine: Engine, clock: Clock) -> dict[str, int]:
     return dict(engine.rows("SELECT reason, count(*) FROM drops GROUP BY reason ORDER BY reason"))
 
 
-def _identity(engine: Engine, columns: Sequence[str], live: Sequence[Part]) -> tuple[int, int, int, int]:
+def _identity(
+    engine: Engine, columns: Sequence[str], live: Sequence[Part]
+) -> tuple[dict[tuple[int, int], int], int, int, int]:
+    """(overlaps, covered, repeats dropped, repeats kept), as in `Passed`."""
     if not columns:
-        return 0, 0, 0, 0
+        return {}, 0, 0, 0
     held = engine.scan("live", _overlapping(engine, columns, live))
     ident = identity_columns([*columns, *held])
     mark = f"hash({listed(ident)})"
@@ -121,7 +127,7 @@ def _identity(engine: Engine, columns: Sequence[str], live: Sequence[Part]) -> t
     both = f"SELECT {mark} AS mark FROM {staged} UNION ALL SELECT {mark} FROM live"
     engine.rows(f"CREATE OR REPLACE TABLE suspects AS SELECT mark FROM ({both}) GROUP BY mark HAVING count(*) > 1")
     if engine.one("SELECT count(*) FROM suspects")[0] == 0:
-        return 0, 0, 0, 0
+        return {}, 0, 0, 0
     # Source -1 is the store; its rows are already one of a kind per occurrence, so they may be counted through as one
     # file.
     fields, of_order = listed(ident), OF_ORDER
@@ -143,13 +149,17 @@ def _identity(engine: Engine, columns: Sequence[str], live: Sequence[Part]) -> t
         " FROM twins WHERE file >= 0 AND (seen > 1 OR (nth > 1 AND NOT of_order))",
         [COUNTED_ONCE, REPEAT],
     )
+    shared = engine.rows(
+        "SELECT first, file, count(*) FROM twins WHERE seen > 1 AND first >= 0 GROUP BY first, file ORDER BY first, file"
+    )
     counts = engine.one(
-        "SELECT count(*) FILTER (seen > 1 AND first >= 0), count(*) FILTER (seen > 1 AND first = -1),"
+        "SELECT count(*) FILTER (seen > 1 AND first = -1),"
         " count(*) FILTER (seen = 1 AND nth > 1 AND NOT of_order), count(*) FILTER (seen = 1 AND nth > 1 AND of_order)"
         " FROM twins WHERE file >= 0"
     )
     engine.rows("DROP TABLE twins")
-    return int(counts[0]), int(counts[1]), int(counts[2]), int(counts[3])
+    overlaps = {(int(first), int(file)): int(rows) for first, file, rows in shared}
+    return overlaps, int(counts[0]), int(counts[1]), int(counts[2])
 
 
 def _overlapping(engine: Engine, columns: Sequence[str], live: Sequence[Part]) -> list[Part]:

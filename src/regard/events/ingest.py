@@ -19,7 +19,7 @@ from regard.events.read import Source, expand_sources, read_table, stage
 from regard.events.read_sql import quoted
 from regard.events.recognise import recognise
 from regard.events.schema import CLOCKS, FIELD_NAMES, PROVENANCE, Clock
-from regard.events.tables import Table
+from regard.events.tables import Table, changes
 from regard.progress import Progress
 
 FOLDERS: dict[Kind, str] = {
@@ -49,6 +49,19 @@ class FileReport:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Overlap:
+    """Two files of one ingest that have rows in common.
+
+    Args:
+        files: names of the file that keeps the rows and of the one that repeats them.
+        rows: how many; rows refused as unreadable or incomplete are not compared and so not among them.
+    """
+
+    files: tuple[str, str]
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class IngestReport:
     """What one ingest did, every row accounted for: rows = accepted + rejected + counted_once + already_there.
 
@@ -60,6 +73,7 @@ class IngestReport:
         accepted: rows that became events.
         rejected: reason -> rows; they are kept in rejected/ with file, line and reason.
         counted_once: rows that another file of this ingest has as well.
+        overlaps: the same, by the two files.
         already_there: rows that the store had from an earlier ingest.
         repeats_kept: exact repeats within one file, kept because they are lines of one order.
         customers: distinct, among the accepted rows.
@@ -75,6 +89,8 @@ class IngestReport:
         not_merchandise: item -> rows in the store, of postage and the like.
         bots: bot-like customers in the store, flagged and kept.
         tables: 'items' / 'customers' -> rows given.
+        tables_unchanged: of these, the tables whose rows the store had already, all of them: nothing was written.
+        notes: what a person should know of the tables, one line each.
         seconds: wall time.
     """
 
@@ -85,6 +101,7 @@ class IngestReport:
     accepted: int
     rejected: dict[str, int]
     counted_once: int = 0
+    overlaps: tuple[Overlap, ...] = ()
     already_there: int = 0
     repeats_kept: int = 0
     customers: int = 0
@@ -100,6 +117,8 @@ class IngestReport:
     not_merchandise: dict[str, int] = field(default_factory=dict)
     bots: int = 0
     tables: dict[str, int] = field(default_factory=dict)
+    tables_unchanged: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
@@ -108,10 +127,16 @@ class IngestReport:
 
     @property
     def words(self) -> str:
-        """The outcome in one sentence."""
-        if self.rows and not self.accepted and self.already_there:
-            return f"nothing new: the store has all of these rows already ({self.already_there:,} counted once)"
-        return f"{self.accepted:,} of {self.rows:,} rows accepted"
+        """The outcome in one line."""
+        said = []
+        if self.files and not self.accepted and self.already_there:
+            said.append(f"nothing new: the store has all of these rows already ({self.already_there:,} counted once)")
+        elif self.files or not self.tables:
+            said.append(f"{self.accepted:,} of {self.rows:,} rows accepted")
+        for kind, rows in self.tables.items():
+            same = kind in self.tables_unchanged
+            said.append(f"{kind}: nothing new, {rows:,} rows known" if same else f"{kind}: {rows:,} rows taken in")
+        return "; ".join(said)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +173,7 @@ def run(engine: Engine, catalog: Catalog, config: Config, request: Request, prog
     version = catalog.version()
     live = catalog.parts(version, "events")
     files, clock, fields = _stage(engine, catalog, config, request, progress)
-    tables = _stage_tables(engine, request)
+    tables, unchanged, notes = _stage_tables(engine, catalog, version, request)
     columns = _held(engine, fields)
     progress.start("checking rows")
     passed = gate.check(engine, columns=columns, clock=clock, live=live, now=now)
@@ -164,19 +189,26 @@ def run(engine: Engine, catalog: Catalog, config: Config, request: Request, prog
         rows=rows,
         rejected=rejected | passed.refused,
         counted_once=passed.counted_once,
+        overlaps=tuple(
+            Overlap(files=(files[first].name, files[again].name), rows=rows)
+            for (first, again), rows in passed.overlaps.items()
+        ),
         accepted=rows - sum(file.rejected for file in files) - passed.dropped,
         already_there=passed.covered,
         repeats_kept=passed.repeats_kept,
         clock=clock,
         future=passed.future,
         far=passed.far,
-        tables=tables,
-        seconds=perf_counter() - began,
+        tables={str(kind): count for kind, count in tables.items()},
+        tables_unchanged=tuple(unchanged),
+        notes=tuple(notes),
+        seconds=round(perf_counter() - began, 3),
     )
-    if request.dry_run or (not report.accepted and not tables):
+    if request.dry_run or (not report.accepted and len(unchanged) == len(tables)):
         return report
     progress.start("writing")
-    parts = _write(engine, number, columns, passed, tables)
+    # A table that is known is written again beside new events, so that undoing the ingest which first brought it loses nothing.
+    parts = _write(engine, number, columns, passed, list(tables))
     engine.rows("DROP VIEW staged")
     engine.rows(f"DROP TABLE {quoted(STAGED)}")
     report = _describe(engine, report, live, parts, number)
@@ -277,16 +309,30 @@ def _unite(engine: Engine, names: Sequence[str]) -> None:
     engine.rows(f"CREATE TEMP VIEW staged AS SELECT *, rowid AS row FROM {quoted(STAGED)}")
 
 
-def _stage_tables(engine: Engine, request: Request) -> dict[str, int]:
+def _stage_tables(
+    engine: Engine, catalog: Catalog, version: int, request: Request
+) -> tuple[dict[Table, int], list[Table], list[str]]:
+    """(rows by table, tables that tell the store nothing new, notes)."""
     given: dict[Table, Any] = {"items": request.items, "customers": request.customers}
-    rows = {}
+    rows: dict[Table, int] = {}
+    unchanged: list[Table] = []
+    notes = []
     for kind, table in given.items():
         if table is None:
             continue
-        for source in expand_sources([table])[:1]:
-            read_table(engine.connection, source, kind=kind, overrides={}, table=f"given {kind}")
-            rows[str(kind)] = int(engine.one(f"SELECT count(*) FROM {quoted(f'given {kind}')}")[0])
-    return rows
+        source, *more = expand_sources([table])
+        if more:
+            raise InputError(f"{table} is {1 + len(more)} files", hint=f"one file with all {kind}, or one ingest each")
+        name = f"given {kind}"
+        read = read_table(engine.connection, source, kind=kind, overrides={}, table=name)
+        rows[kind] = read.rows
+        if read.missing:
+            notes.append(f"{kind}: {read.missing:,} rows without an id, left out")
+        if read.repeated:
+            notes.append(f"{kind}: {read.repeated:,} rows whose id comes again later; the last one counts")
+        if not changes(engine, catalog.parts(version, kind), kind, name):
+            unchanged.append(kind)
+    return rows, unchanged, notes
 
 
 def _held(engine: Engine, fields: set[str]) -> list[str]:
@@ -306,7 +352,7 @@ def _name(kind: Kind, ingest: int) -> str:
 
 
 def _write(
-    engine: Engine, number: int, columns: Sequence[str], passed: gate.Passed, tables: Mapping[str, int]
+    engine: Engine, number: int, columns: Sequence[str], passed: gate.Passed, tables: Sequence[Table]
 ) -> list[Part]:
     parts: list[Part] = []
     written = [*columns, *PROVENANCE]
@@ -334,7 +380,7 @@ def _write(
     for kind in tables:
         table = quoted(f"given {kind}")
         names = [str(row[0]) for row in engine.rows(f"SELECT column_name FROM (DESCRIBE {table})")]
-        write("items" if kind == "items" else "customers", f"SELECT * FROM {table}", names)
+        write(kind, f"SELECT * FROM {table}", names)
     return [part for part in parts if part.rows]
 
 

@@ -36,6 +36,29 @@ def merged(engine: Engine, parts: Sequence[Part], kind: Table) -> pa.Table:
     )
 
 
+def changes(engine: Engine, parts: Sequence[Part], kind: Table, given: str) -> bool:
+    """Whether the table `given` says anything of an id that the store does not say in the same words already."""
+    if not parts:
+        return True
+    engine.connection.register(f"known {kind}", merged(engine, parts, kind))
+    columns = {
+        table: [str(row[0]) for row in engine.rows(f"SELECT column_name FROM (DESCRIBE {quoted(table)})")]
+        for table in (given, f"known {kind}")
+    }
+    both = list(dict.fromkeys(name for names in columns.values() for name in names))
+
+    def rows(table: str) -> str:
+        cells = (
+            f"{quoted(name)}::VARCHAR AS {quoted(name)}"
+            if name in columns[table]
+            else f"NULL::VARCHAR AS {quoted(name)}"
+            for name in both
+        )
+        return f"SELECT {', '.join(cells)} FROM {quoted(table)}"
+
+    return bool(engine.one(f"SELECT count(*) FROM ({rows(given)} EXCEPT {rows(f'known {kind}')})")[0])
+
+
 def told_by_events(engine: Engine, columns: Sequence[str], before: datetime | None) -> pa.Table:
     """What the view `events` says of items before a time: the commonest name, category and brand, the median price
     above zero.
