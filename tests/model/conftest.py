@@ -43,7 +43,7 @@ class Case:
         full = np.full(int(batch.asked.sum()), self.channels.neighbours.full)
         return Logits(
             state=read.state, item=read.item, bias=read.bias, own=read.own, own_item=read.own_item, weight=read.weight,
-            channels=self.channels.of(batch, full if edition is None else edition),
+            counts=self.channels.of(batch, full if edition is None else edition),
             barred=torch.from_numpy(~self.view.log.merchandise),
         )  # fmt: skip
 
@@ -61,7 +61,7 @@ class Case:
         batch = assemble(log, rows, moment=moment, behaviour=np.zeros(len(asked), dtype=np.int64))
         with torch.no_grad():
             read = self.read(batch)
-            z = self.logits(batch, read).chunk(slice(0, len(asked)))[0]
+            z = self.logits(batch, read).dense(slice(0, len(asked)))[:, :-1]
         back = np.argsort(rows.questions.values)
         return read.state.numpy()[back], z.numpy()[back]
 

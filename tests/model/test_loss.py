@@ -10,15 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regard.model import loss
-from regard.model.loss import Answers, Logits, chunked_loss, plain_loss
+from regard.model.counts import Counts
+from regard.model.loss import Answers, Logits, Scratch, chunked_loss, plain_loss
 
 NAMES = ("state", "item", "bias", "own", "weight")
 
 
 def draw(N: int, V: int, seed: int) -> tuple[Logits, Answers]:
     g = torch.Generator().manual_seed(seed)
-    D, U, C = 8, 3, 2
-    tables = [torch.randn(N, V, generator=g) for _ in range(C)]
+    D, U, C, T, E, K, M = 8, 3, 3, 4, 2, 5, 4
+    near = torch.randint(0, V + 1, (E, V, K), generator=g)
+    counts = Counts(
+        popular=torch.nn.functional.pad(torch.randn(T, C - 1, V, generator=g), (0, 1)),
+        moment=torch.randint(0, T, (N,), generator=g), near=near, share=torch.rand(E, V, K, generator=g) * (near < V),
+        edition=torch.randint(0, E, (N,), generator=g), recent=torch.randint(0, V, (N, M), generator=g),
+        fade=torch.rand(N, M, generator=g) * (torch.rand(N, M, generator=g) < 0.7),
+    )  # fmt: skip
     barred = torch.zeros(V, dtype=torch.bool)
     barred[V // 2 :: 5] = V > 3
     free = torch.arange(V)[~barred]
@@ -32,7 +39,7 @@ def draw(N: int, V: int, seed: int) -> tuple[Logits, Answers]:
         state=torch.randn(N, D, generator=g), item=torch.randn(V, D, generator=g),
         bias=torch.randn(V, generator=g), own=torch.randn(N, U, generator=g),
         own_item=torch.stack([torch.randperm(V + 1, generator=g)[:U] if V >= U else torch.full((U,), V) for _ in range(N)]),
-        weight=torch.randn(N, C, generator=g), channels=lambda rows: [table[rows] for table in tables], barred=barred,
+        weight=torch.randn(N, C, generator=g), counts=counts, barred=barred,
     )  # fmt: skip
     return logits, Answers(row=row, item=item, share=share, weight=weight)
 
@@ -49,7 +56,8 @@ def with_gradients(logits: Logits, answers: Answers, way: object, upstream: floa
 def test_chunks_give_the_loss_and_gradients_of_the_whole(N: int, V: int, rows: int, seed: int) -> None:
     logits, answers = draw(N, V, seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loss, "CHUNK_CELLS", rows * V)
+        patch.setattr(loss, "CHUNK_CELLS", rows * (V + 1))
+        patch.setattr(loss, "LOT_CELLS", 2 * rows * (V + 1))
         chunked = with_gradients(logits, answers, lambda *args: chunked_loss(*args, fast=False))
     for name, one, two in zip(("loss", *NAMES), chunked, with_gradients(logits, answers, plain_loss), strict=True):
         torch.testing.assert_close(one, two, rtol=1e-3, atol=2e-6, msg=lambda text, name=name: f"{name}: {text}")
@@ -73,3 +81,12 @@ def test_what_is_barred_gets_no_gradient_and_unasked_questions_neither() -> None
     assert (item[logits.barred] == 0).all() and (bias[logits.barred] == 0).all() and logits.barred.any()
     silent = answers.weight == 0
     assert silent.any() and all((part[silent] == 0).all() for part in (state, own, weight))
+
+
+def test_what_one_call_leaves_in_memory_does_not_reach_the_next() -> None:
+    scratch = Scratch()
+    for seed, N in ((1, 40), (2, 7), (3, 40)):
+        logits, answers = draw(N, 30, seed)
+        fresh = with_gradients(logits, answers, lambda *args: chunked_loss(*args, fast=False))
+        again = with_gradients(logits, answers, lambda *args: chunked_loss(*args, fast=False, scratch=scratch))
+        assert all(torch.equal(one, two) for one, two in zip(fresh, again, strict=True))

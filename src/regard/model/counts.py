@@ -1,16 +1,57 @@
-"""The dense count channels of the logits as tensors: popularity at the question's moment, and co-visits of its recent events."""
+"""The count channels of the logits as tensors: popularity at the question's moment, and co-visits of its recent events."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from regard.sequences.batches import Batch
 from regard.sequences.counts import BACK_DECAY, Neighbours, Popularity
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Counts:
+    """What was counted for N questions; no gradient flows into counts.
+
+    Args:
+        popular: [T, C - 1, V + 1] log popularity at T moments; item V, which is none, has 0.
+        moment: int64 [N] which of the T moments each question reads.
+        near: int64 [E, V, K] neighbours of each item in E editions, V for none. share: [E, V, K] their weights.
+        edition: int64 [N] which edition each question reads. recent: int64 [N, M] items of its latest events.
+        fade: [N, M] what each of these counts for, 0 where there is none.
+    """
+
+    popular: Tensor
+    moment: Tensor
+    near: Tensor
+    share: Tensor
+    edition: Tensor
+    recent: Tensor
+    fade: Tensor
+
+    def take(self, rows: Tensor) -> Counts:
+        """The named questions."""
+        asked = {name: getattr(self, name)[rows] for name in ("moment", "edition", "recent", "fade")}
+        return Counts(popular=self.popular, near=self.near, share=self.share, **asked)
+
+    def covisits(self, rows: slice) -> tuple[Tensor, Tensor]:
+        """What the latest events of n questions say of their neighbours: (item int64 [n, M K], weight [n, M K]); an item may come often."""
+        edition, recent = self.edition[rows, None], self.recent[rows]
+        return self.near[edition, recent].flatten(1), (self.fade[rows, :, None] * self.share[edition, recent]).flatten(
+            1
+        )
+
+    def dense(self, rows: slice) -> Tensor:
+        """[n, C, V + 1], the channels written out: the reference of `model.loss`."""
+        item, weight = self.covisits(rows)
+        lift = torch.zeros(len(item), self.popular.shape[2]).scatter_add_(1, item, weight)
+        lift[:, -1] = 0
+        return torch.cat([self.popular[self.moment[rows]], lift.log1p()[:, None]], dim=1)
 
 
 class Channels:
@@ -24,21 +65,18 @@ class Channels:
 
     def __init__(self, popularity: Popularity | None, neighbours: Neighbours, items: int) -> None:
         self.popularity, self.neighbours, self.items = popularity, neighbours, items
-        self._popular = None if popularity is None else torch.from_numpy(popularity.table)
-        self._tables = [] if self._popular is None else [table.contiguous() for table in self._popular.unbind(2)]
+        table = np.empty((1, items, 0), np.float32) if popularity is None else popularity.table
+        self._popular = F.pad(torch.from_numpy(table).transpose(1, 2), (0, 1)).contiguous()  # [T, C - 1, V + 1]
         self._near = torch.from_numpy(neighbours.items.astype(np.int64))
-        self._weight = torch.from_numpy(neighbours.weights)
+        self._share = torch.from_numpy(neighbours.weights)
 
     def own(self, batch: Batch) -> Tensor:
         """float32 [B, Q, U, C - 1], popularity of the rows' own items at the moment of each question."""
-        if self._popular is None or self.popularity is None:
-            return torch.zeros(*batch.asked.shape, batch.slot_item.shape[1], 0)
-        row = torch.from_numpy(self.popularity.row(batch.moment))  # [B, Q]
-        item = torch.from_numpy(np.minimum(batch.slot_item, self.items - 1))  # [B, U]
-        return self._popular[row[:, :, None], item[:, None]]
+        moment, item = self._moment(batch.moment), torch.from_numpy(batch.slot_item)
+        return self._popular[moment[:, :, None], :, item[:, None]]
 
-    def of(self, batch: Batch, edition: NDArray[np.int64]) -> Callable[[slice], list[Tensor]]:
-        """For the questions asked in `batch` (row-major), a function from a slice of them to C tensors float32 [n, V].
+    def of(self, batch: Batch, edition: NDArray[np.int64]) -> Counts:
+        """Counts of the questions asked in `batch`, row-major.
 
         Args:
             edition: int64 [N] edition of the neighbour table each question may read, -1 for none.
@@ -46,17 +84,11 @@ class Channels:
         recent = torch.from_numpy(batch.recent[batch.asked])  # [N, M]
         fade = BACK_DECAY ** torch.from_numpy(batch.recent_back[batch.asked]) * (recent < self.items)
         fade = fade / fade.sum(dim=1, keepdim=True).clamp(min=1e-6) * torch.from_numpy(edition >= 0)[:, None]
-        edition_of = torch.from_numpy(np.maximum(edition, 0))
-        recent = recent.clamp(max=self.items - 1)
-        moment = None if self.popularity is None else torch.from_numpy(self.popularity.row(batch.moment[batch.asked]))
+        return Counts(
+            popular=self._popular, moment=self._moment(batch.moment[batch.asked]), near=self._near, share=self._share,
+            edition=torch.from_numpy(np.maximum(edition, 0)), recent=recent.clamp(max=self.items - 1), fade=fade,
+        )  # fmt: skip
 
-        def channels(rows: slice) -> list[Tensor]:
-            near = self._near[edition_of[rows, None], recent[rows]].flatten(1)  # [n, M K]
-            speak = (fade[rows, :, None] * self._weight[edition_of[rows, None], recent[rows]]).flatten(1)
-            lift = torch.zeros(len(near), self.items + 1).scatter_add_(1, near, speak)[:, :-1]
-            covisit = lift.log1p_()
-            if moment is None:
-                return [covisit]
-            return [*(table.index_select(0, moment[rows]) for table in self._tables), covisit]
-
-        return channels
+    def _moment(self, moment: NDArray[np.int64]) -> Tensor:
+        row = np.zeros_like(moment) if self.popularity is None else self.popularity.row(moment)
+        return torch.from_numpy(row)

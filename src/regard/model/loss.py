@@ -1,20 +1,26 @@
 """The loss: cross-entropy over the whole catalogue, its gradients formed in the same pass over chunks that stay in cache.
 
-Legend: `N` questions, `D` width, `V` items, `U` own items of a question, `C` dense count channels.
+Legend: `N` questions, `D` width, `V` items, `U` own items of a question, `C` count channels, the last of them co-visits.
+Item V, a column of its own in every chunk, is none: it takes what padding adds and is never a candidate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-CHUNK_CELLS = 1_500_000
-"""Logits per chunk (6 MB in fp32): few enough to stay in a server core's cache, enough to keep the matrix units busy."""
+from regard.model.counts import Counts
+
+CHUNK_CELLS = 1_000_000
+"""Logits per chunk (4 MB in fp32): few enough to stay in a server core's cache, enough to keep the matrix units busy."""
+
+LOT_CELLS = 16_000_000
+"""Logit gradients (32 MB in bf16) gathered before they are multiplied into the item table: each time costs a pass over the table."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,9 +29,8 @@ class Logits:
 
     Args:
         state: [N, D]. item: [V, D]. bias: [V].
-        own: [N, U] logit added at each question's own items. own_item: int64 [N, U] which items, V for none.
-        weight: [N, C] weight of each dense count channel.
-        channels: a function from a slice of questions to C tensors [n, V]; no gradient flows into counts.
+        own: [N, U] logit added at each question's own items, -inf for no candidate. own_item: int64 [N, U] which items, V for none.
+        weight: [N, C] weight of each count channel. counts: what these weigh.
         barred: bool [V], items that are no candidates.
     """
 
@@ -35,29 +40,29 @@ class Logits:
     own: Tensor
     own_item: Tensor
     weight: Tensor
-    channels: Callable[[slice], list[Tensor]]
+    counts: Counts
     barred: Tensor
 
     @cached_property
-    def small_item(self) -> Tensor:
-        """[V, D] in bf16."""
-        return self.item.bfloat16()
+    def table(self) -> Tensor:
+        """[V + 1, D]."""
+        return F.pad(self.item, (0, 0, 0, 1))
 
     @cached_property
-    def candidate_bias(self) -> Tensor:
-        """[V], -inf for items that are no candidates."""
-        return self.bias.masked_fill(self.barred, float("-inf"))
+    def level(self) -> Tensor:
+        """[V + 1] bias, -inf for items that are no candidates."""
+        return F.pad(self.bias.masked_fill(self.barred, float("-inf")), (0, 1), value=float("-inf"))
 
-    def chunk(self, rows: slice, *, fast: bool = False) -> tuple[Tensor, list[Tensor]]:
-        """Logits [n, V] of a slice of questions and the C channels [n, V] in them; `fast` multiplies in bf16."""
-        state, V = self.state[rows], len(self.item)
-        product = state.bfloat16() @ self.small_item.T if fast else state @ self.item.T
-        z = torch.zeros(len(state), V + 1)  # column V takes what padding adds
-        z[:, :V] = product + self.candidate_bias
-        channels = self.channels(rows)
-        for place, channel in enumerate(channels):
-            z[:, :V].addcmul_(channel, self.weight[rows, place, None])
-        return z.scatter_add_(1, self.own_item[rows], self.own[rows])[:, :V], channels
+    def dense(self, rows: slice) -> Tensor:
+        """Logits [n, V + 1] of a slice of questions, written out."""
+        z = self.state[rows] @ self.table.T + self.level
+        z = z + torch.einsum("nc,ncv->nv", self.weight[rows], self.counts.dense(rows))
+        return z.scatter_add(1, self.own_item[rows], self.own[rows])
+
+    def take(self, rows: Tensor) -> Logits:
+        """The named questions."""
+        asked = {name: getattr(self, name)[rows] for name in ("state", "own", "own_item", "weight")}
+        return replace(self, **asked, counts=self.counts.take(rows))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,7 +70,7 @@ class Answers:
     """Which items answer each question.
 
     Args:
-        row: int64 [M] question. item: int64 [M] item. share: [M] the item's share of its question's mass (shares of a question sum to 1).
+        row: int64 [M] question, ascending. item: int64 [M] item. share: [M] the item's share of its question's mass (shares of a question sum to 1).
         weight: [N] what each question counts for; 0 = not asked.
     """
 
@@ -74,18 +79,48 @@ class Answers:
     share: Tensor
     weight: Tensor
 
+    def take(self, rows: Tensor) -> Answers:
+        """The same answers where question rows[i] is now the i-th; `rows` is a permutation."""
+        row = torch.argsort(rows)[self.row]
+        order = torch.argsort(row, stable=True)
+        return Answers(row=row[order], item=self.item[order], share=self.share[order], weight=self.weight[rows])
+
+
+@dataclass(eq=False)
+class Scratch:
+    """Memory that one call leaves to the next: fresh pages for every chunk would cost as much as the products."""
+
+    kept: dict[str, Tensor] = field(default_factory=dict)
+
+    def take(self, name: str, rows: int, columns: int, dtype: torch.dtype) -> Tensor:
+        """[rows, columns] with whatever it held last; zeros at first."""
+        cells, held = rows * columns, self.kept.get(name)
+        if held is None or len(held) < cells or held.dtype != dtype:
+            held = self.kept[name] = torch.zeros(cells, dtype=dtype)
+        return held[:cells].view(rows, columns)
+
 
 def plain_loss(logits: Logits, answers: Answers) -> Tensor:
     """Cross-entropy written out, gradients by autograd: the reference of `chunked_loss`."""
-    z, _ = logits.chunk(slice(0, len(logits.state)))
+    z = logits.dense(slice(0, len(logits.state)))
     told = torch.log_softmax(z, dim=1)[answers.row, answers.item]
     return -(told * answers.share * answers.weight[answers.row]).sum() / answers.weight.sum()
 
 
-def chunked_loss(logits: Logits, answers: Answers, *, fast: bool) -> Tensor:
-    """The same number without ever holding [N, V]; `fast` forms the products in bf16, for CPUs that have it."""
+def chunked_loss(logits: Logits, answers: Answers, *, fast: bool, scratch: Scratch | None = None) -> Tensor:
+    """The same number without ever holding [N, V] in fp32.
+
+    Args:
+        fast: form the products in bf16, for CPUs that have it.
+        scratch: memory of earlier calls.
+    """
+    order = torch.argsort(
+        logits.counts.moment, stable=True
+    )  # questions of one moment share a product with its popularity
+    logits, answers = logits.take(order), answers.take(order)
     parts = (logits.state, logits.item, logits.bias, logits.own, logits.weight)
-    loss: Tensor = _Chunked.apply(*parts, logits, answers, fast)  # type: ignore[no-untyped-call]
+    chunks = _Chunks(logits, fast, scratch or Scratch())
+    loss: Tensor = _Chunked.apply(*parts, chunks, answers)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -98,55 +133,97 @@ class _Chunked(torch.autograd.Function):
         bias: Tensor,
         own: Tensor,
         weight: Tensor,
-        logits: Logits,
+        chunks: _Chunks,
         answers: Answers,
-        fast: bool,
     ) -> Tensor:
         grads = [torch.zeros_like(part) for part in (state, item, bias, own, weight)]
-        step = max(1, CHUNK_CELLS // len(item))
-        total, mass = state.new_zeros(()), answers.weight.sum()
-        first = torch.searchsorted(answers.row, torch.arange(0, len(state) + step, step))
-        for number, start in enumerate(range(0, len(state), step)):
-            rows = slice(start, min(start + step, len(state)))
-            told = slice(int(first[number]), int(first[number + 1]))
-            row, target = answers.row[told] - start, answers.item[told]
-            z, channels = logits.chunk(rows, fast=fast)
-            scale = answers.weight[rows] / mass  # [n]
-            part = answers.share[told] * scale[row]
-            z -= z.amax(dim=1, keepdim=True)
-            hit = z[row, target]
-            dz = z.exp_()  # [n, V], the logits are not needed again
-            norm = dz.sum(dim=1)  # [n]
-            total += ((norm.log()[row] - hit) * part).sum()
-            dz *= (scale / norm)[:, None]
-            dz.index_put_((row, target), -part, accumulate=True)
-            _accumulate(grads, dz, rows, logits, channels, fast)
+        total = state.new_zeros(())
+        for start in range(0, len(state), chunks.lot):
+            lot = slice(start, min(start + chunks.lot, len(state)))
+            for first in range(lot.start, lot.stop, chunks.step):
+                rows = slice(first, min(first + chunks.step, lot.stop))
+                total += chunks.differentiate(rows, answers, grads, into=slice(rows.start - start, rows.stop - start))
+            chunks.multiply(lot, grads)
         ctx.save_for_backward(*grads)
         return total
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
-        return (*(grad * upstream[0] for grad in ctx.saved_tensors), None, None, None)
+        return (*(grad * upstream[0] for grad in ctx.saved_tensors), None, None)
 
 
-def _accumulate(
-    grads: list[Tensor], dz: Tensor, rows: slice, logits: Logits, channels: list[Tensor], fast: bool
-) -> None:
-    """Add one chunk's gradient [n, V] of the logits to those of state, item, bias, own and weight."""
-    d_state, d_item, d_bias, d_own, d_weight = grads
-    if fast:
-        small = dz.bfloat16()
-        d_state[rows] = (small @ logits.small_item).float()
-        d_item += (small.T @ logits.state[rows].bfloat16()).float()
-    else:
-        d_state[rows] = dz @ logits.item
-        d_item += dz.T @ logits.state[rows]
-    d_bias += dz.sum(dim=0)
-    own_item = logits.own_item[rows]
-    real = own_item < dz.shape[1]
-    d_own[rows] = dz.gather(1, own_item.clamp(max=dz.shape[1] - 1)) * real
-    for place, channel in enumerate(channels):
-        d_weight[rows, place] = (dz[:, None] @ channel[:, :, None])[:, 0, 0]
+class _Chunks:
+    """The logits of N questions, a chunk at a time. `fast`: products in bf16."""
+
+    def __init__(self, logits: Logits, fast: bool, scratch: Scratch) -> None:
+        self.logits, self.counts = logits, logits.counts
+        self.dtype = torch.bfloat16 if fast else torch.float32
+        self.table, self.state = logits.table.to(self.dtype), logits.state.to(self.dtype)
+        self.columns = len(logits.level)
+        self.step = max(1, CHUNK_CELLS // self.columns)
+        self.lot = self.step * max(1, LOT_CELLS // (self.step * self.columns))
+        size = (min(self.step, len(logits.state)), self.columns)
+        self.product = scratch.take("product", *size, self.dtype)
+        self.z = scratch.take("z", *size, torch.float32)
+        self.lift = scratch.take("lift", *size, torch.float32)  # zeros between chunks
+        self.dz = scratch.take("dz", min(self.lot, len(logits.state)), self.columns, self.dtype)
+
+    def differentiate(self, rows: slice, answers: Answers, grads: list[Tensor], *, into: slice) -> Tensor:
+        """The loss of a chunk. Its gradients go to bias, own items and weights, and that of the logits to the rows `into` of `dz`."""
+        _, _, d_bias, d_own, d_weight = grads
+        told = slice(*torch.searchsorted(answers.row, torch.tensor([rows.start, rows.stop])).tolist())
+        row, target = answers.row[told] - rows.start, answers.item[told]
+        scale = answers.weight[rows] / answers.weight.sum()  # [n]
+        part = answers.share[told] * scale[row]
+        near, lift = self._lift(rows)
+        z = self._logits(rows, near, lift)
+        dz = torch.softmax(z, dim=1, out=z)  # [n, V + 1]
+        loss = -(dz[row, target].clamp(min=torch.finfo(torch.float32).tiny).log() * part).sum()
+        dz *= scale[:, None]
+        dz.index_put_((row, target), -part, accumulate=True)
+        d_bias += dz[:, :-1].sum(dim=0)
+        d_own[rows] = dz.gather(1, self.logits.own_item[rows])
+        d_weight[rows, -1] = (dz.gather(1, near) * lift).sum(dim=1)
+        for some, popular in self._moments(rows):
+            d_weight[rows, :-1][some] = dz[some] @ popular.T
+        self.dz[into] = dz
+        return loss
+
+    def multiply(self, lot: slice, grads: list[Tensor]) -> None:
+        """Turn the gradients of a lot's logits into those of its states and of the item table."""
+        dz = self.dz[: lot.stop - lot.start]
+        grads[0][lot] = (dz @ self.table).float()
+        grads[1].add_((dz.T @ self.state[lot])[:-1])
+
+    def _logits(self, rows: slice, near: Tensor, lift: Tensor) -> Tensor:
+        """[n, V + 1]."""
+        logits, n = self.logits, rows.stop - rows.start
+        product = torch.mm(self.state[rows], self.table.T, out=self.product[:n])
+        z = torch.add(product, logits.level, out=self.z[:n])
+        for some, popular in self._moments(rows):
+            z[some].addmm_(logits.weight[rows, :-1][some], popular)
+        z.scatter_add_(1, near, lift * logits.weight[rows, -1, None])
+        return z.scatter_add_(1, logits.own_item[rows], logits.own[rows])
+
+    def _lift(self, rows: slice) -> tuple[Tensor, Tensor]:
+        """The co-visit channel without its zeros: (item int64 [n, J], [n, J]), to be added up where an item comes often.
+
+        What an item gets in all is log(1 + its counts); each of its places carries its share of that.
+        """
+        near, count = self.counts.covisits(rows)
+        lift = self.lift[: len(near)].scatter_add_(1, near, count)
+        whole = lift.gather(1, near)
+        lift.scatter_(1, near, 0.0)
+        return near, torch.log1p(whole) * (count / whole.clamp(min=1e-12))
+
+    def _moments(self, rows: slice) -> list[tuple[slice, Tensor]]:
+        """Runs of questions of one moment, and its popularity [C - 1, V + 1]."""
+        if self.counts.popular.shape[1] == 0:
+            return []
+        moment, count = torch.unique_consecutive(self.counts.moment[rows], return_counts=True)
+        stop = count.cumsum(0).tolist()
+        runs = [slice(a, b) for a, b in zip([0, *stop[:-1]], stop, strict=True)]
+        return [(run, self.counts.popular[place]) for run, place in zip(runs, moment.tolist(), strict=True)]
 
 
 def has_fast_bf16() -> bool:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from regard.model.counts import Channels
-from regard.model.loss import Logits, chunked_loss, has_fast_bf16
+from regard.model.loss import Logits, Scratch, chunked_loss, has_fast_bf16
 from regard.model.network import Network, Read, to_tensors
 from regard.sequences.batches import Batch, assemble, latest
 from regard.sequences.log import Log
@@ -51,7 +51,7 @@ class Loop:
     def __init__(self, network: Network, data: Data, channels: Channels, *, plan: Plan, seed: int) -> None:
         self.network, self.data, self.channels, self.plan = network, data, channels, plan
         self.barred = torch.from_numpy(~data.view.log.merchandise)
-        self.fast = has_fast_bf16()
+        self.fast, self.scratch = has_fast_bf16(), Scratch()
         self.step = 0
         self.rng = np.random.default_rng(seed)
         self.average = {name: value.detach().clone() for name, value in network.state_dict().items()}
@@ -117,7 +117,8 @@ class Loop:
             hazard = (each * horizons.weight).sum() / horizons.weight.sum()
         if float(lesson.answers.weight.sum()) == 0:
             return hazard * 0, hazard
-        return chunked_loss(self._logits(read, lesson.batch, lesson.edition), lesson.answers, fast=self.fast), hazard
+        logits = self._logits(read, lesson.batch, lesson.edition)
+        return chunked_loss(logits, lesson.answers, fast=self.fast, scratch=self.scratch), hazard
 
     def _tensors(self, batch: Batch) -> dict[str, Tensor]:
         return to_tensors(batch) | {"own_popular": self.channels.own(batch)}
@@ -125,7 +126,7 @@ class Loop:
     def _logits(self, read: Read, batch: Batch, edition: NDArray[np.int64]) -> Logits:
         return Logits(
             state=read.state, item=read.item, bias=read.bias, own=read.own, own_item=read.own_item, weight=read.weight,
-            channels=self.channels.of(batch, edition), barred=self.barred,
+            counts=self.channels.of(batch, edition), barred=self.barred,
         )  # fmt: skip
 
     @torch.no_grad()
@@ -158,7 +159,7 @@ class Loop:
             told = self.network.wanted_within(read.state, torch.full((len(chosen),), horizon)).numpy()
             full = np.full(len(chosen), self.data.neighbours.full)
             z = (
-                self._logits(read, batch, full).chunk(slice(0, len(chosen)))[0].numpy()
+                self._logits(read, batch, full).dense(slice(0, len(chosen)))[:, :-1].numpy()
                 if scores
                 else np.empty((0, 0), np.float32)
             )
