@@ -195,9 +195,10 @@ class Network(nn.Module):
     def _event_tokens(self, table: Tensor, tensors: dict[str, Tensor]) -> Tensor:
         """[B, L, D], the sum of what is known of each event, each part of like size."""
         L = tensors["item"].shape[1]
-        normed = F.pad(self.item_norm(table), (0, 0, 0, 1))  # row V: no item
+        known = tensors["item"] < len(table)
+        item = self.item_norm(F.embedding(tensors["item"].clamp(max=len(table) - 1), table)) * known[..., None]
         token: Tensor = (
-            F.embedding(tensors["item"], normed)
+            item
             + self.behaviour(tensors["behaviour"][:, :L])
             + self.numbers(tensors["numbers"])
         )
