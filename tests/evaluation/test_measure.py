@@ -82,3 +82,9 @@ def test_a_sample_is_spread_and_stable(shop: Split) -> None:
     assert len(few) == len(few.targets) == len(few.queries) == 10
     assert few.queries.customers.ids.to_pylist() == sample(shop, 10).queries.customers.ids.to_pylist()
     assert sample(shop, 1_000) is shop
+
+
+def test_a_sample_may_be_drawn_at_random(shop: Split) -> None:
+    drawn = [sample(shop, 10, seed=seed).queries.customers.ids.to_pylist() for seed in (1, 1, 2)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert len(set(drawn[0])) == 10

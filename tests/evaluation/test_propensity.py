@@ -130,3 +130,14 @@ def test_the_logistic_is_the_one_everybody_knows() -> None:
     labels = (random.random(500) < 1 / (1 + np.exp(days - 1))).astype(float)
     theirs = LogisticRegression(C=1e3, fit_intercept=False, tol=1e-10, max_iter=10_000).fit(features, labels)
     assert module._logistic(features, labels) == pytest.approx(theirs.coef_[0], rel=1e-2, abs=1e-3)
+
+
+def test_a_sample_is_drawn_with_a_seed_and_says_of_how_many(shop: tuple[Log, View, dict[str, float]]) -> None:
+    log, view, chance = shop
+    (every,) = evaluate_propensity(log, view, Given(chance), [30])
+    (some,) = evaluate_propensity(log, view, Given(chance), [30], customers=60, seed=1)
+    (again,) = evaluate_propensity(log, view, Given(chance), [30], customers=60, seed=1)
+    (other,) = evaluate_propensity(log, view, Given(chance), [30], customers=60, seed=2)
+    assert (every.n, every.of, some.n, some.of) == (every.of, every.of, 60, every.of)
+    assert some.to_json() == again.to_json() != other.to_json()
+    assert (some.verdict.outcome, every.verdict.outcome) == ("small", "better")

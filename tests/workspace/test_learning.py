@@ -28,7 +28,7 @@ def rows(customer: str, start: str, count: int, *, every: str = "1D", **fields: 
 def split(folder: Path, *parts: pd.DataFrame) -> Split:
     shop = regard.init(folder)
     shop.ingest(pd.concat(parts))
-    return asked(Data(shop.store), days=30, mask=None)
+    return asked(Data(shop.store), days=30, mask=None)[1]
 
 
 PAST = [rows(f"c{n}", FIRST, 8 + n, every="36h") for n in range(30)]
@@ -84,7 +84,7 @@ def test_without_a_clock_everything_is_judged_by_all_events(tmp_path: Path) -> N
         {"customer": np.repeat(["a", "b"], 5), "position": [0, 1, 2, 3, 4] * 2, "item": list("vwxyz") * 2}
     )
     shop.ingest(frame.assign(behaviour="purchase"))
-    found = asked(Data(shop.store), days=30, mask=None)
+    _, found = asked(Data(shop.store), days=30, mask=None)
     assert (found.kind, found.view.cut, len(found)) == ("leave-one-out", None, 2)
 
 
@@ -92,5 +92,5 @@ def test_without_a_clock_everything_is_judged_by_all_events(tmp_path: Path) -> N
 def test_the_cut_is_a_midnight_of_the_last_days(tmp_path: Path, days: int) -> None:
     shop = regard.init(tmp_path / "shop")
     shop.ingest(pd.concat([*PAST, *END]))
-    cut = asked(Data(shop.store), days=days, mask=None).view.cut
-    assert cut == pd.Timestamp(LAST).timestamp() - 86_400 * (days - 1)
+    _, found = asked(Data(shop.store), days=days, mask=None)
+    assert found.view.cut == pd.Timestamp(LAST).timestamp() - 86_400 * (days - 1)

@@ -165,6 +165,25 @@ def test_evaluate_fits_before_the_cut_once_and_keeps_the_verdict(
     assert len(found.baselines) >= 7
 
 
+def test_an_evaluation_looks_beyond_the_table(shop_folder: Path, stand_in: None) -> None:
+    shop = regard.open(shop_folder)
+    shop.train()
+    found = shop.evaluate(days=30)
+    assert [damage.change for damage in found.robustness] == ["dropped", "shuffled"]
+    assert [chance.days for chance in found.propensity] == [1, 7, 30]
+    assert {"auroc", "average_precision", "log_loss", "brier", "ece", "precision", "recall", "f1"} == set(
+        found.propensity[0].model
+    ) == set(found.propensity[0].baselines["base_rate"])  # fmt: skip
+    assert [reasons.group for reasons in found.faithfulness] == ["all", "not_latest"]
+    assert 0 < found.faithfulness[0].n < found.split["customers"]
+    kept = shop.models.get("m1").evaluation
+    assert kept == found.to_json()
+    assert shop.evaluate(days=30).to_json() == found.to_json()
+    page = shop.report("en").read_text("utf-8")
+    for heading in ("When the data is a little wrong", "Are the reasons true?", "Are the purchase chances right?"):
+        assert heading in page
+
+
 def test_recommend_all(shop_folder: Path, tmp_path: Path) -> None:
     shop = regard.open(shop_folder)
     batch = shop.recommend_all(tmp_path / "all.parquet", n=2)

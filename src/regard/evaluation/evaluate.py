@@ -11,8 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.errors import UsageError
+from regard.evaluation.faithfulness import Faithfulness
 from regard.evaluation.intervals import Estimate, estimates
 from regard.evaluation.measure import Measured, measure
+from regard.evaluation.propensity import HorizonResult
+from regard.evaluation.robustness import Disturbed
 from regard.evaluation.scorer import Scorer
 from regard.evaluation.slices import Slice, slice_up
 from regard.evaluation.verdict import Verdict, judge
@@ -31,6 +34,7 @@ class Evaluation:
         split: kind, cut, days, mask, hash and number of customers.
         model: metric -> estimate. baselines: name -> metric -> estimate.
         verdict: against the best baseline. slices: worst first.
+        robustness, faithfulness, propensity: what was looked at beyond the table, each on its own sample; may be empty.
     """
 
     split: Mapping[str, Any]
@@ -38,6 +42,9 @@ class Evaluation:
     baselines: Mapping[str, Metrics]
     verdict: Verdict
     slices: tuple[Slice, ...]
+    robustness: tuple[Disturbed, ...] = ()
+    faithfulness: tuple[Faithfulness, ...] = ()
+    propensity: tuple[HorizonResult, ...] = ()
 
     def to_json(self, language: str = "en") -> dict[str, Any]:
         """One JSON object; `language` ('en' or 'zh') is that of the words."""
@@ -47,6 +54,9 @@ class Evaluation:
             "baselines": {name: _plain(metrics) for name, metrics in self.baselines.items()},
             "verdict": self.verdict.to_json(language),
             "slices": [found.to_json(language) for found in self.slices],
+            "robustness": [found.to_json() for found in self.robustness],
+            "faithfulness": [found.to_json() for found in self.faithfulness],
+            "propensity": [found.to_json(language) for found in self.propensity],
         }
 
 

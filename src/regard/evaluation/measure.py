@@ -116,8 +116,10 @@ def part(split: Split, rows: NDArray[np.int64]) -> Split:
     return replace(split, queries=queries, asof=split.asof[rows], targets=targets)
 
 
-def sample(split: Split, customers: int) -> Split:
-    """At most so many customers, spread evenly over the split, the same ones every time."""
+def sample(split: Split, customers: int, *, seed: int | None = None) -> Split:
+    """At most so many customers, the same ones every time: drawn at random with a seed, else spread evenly over the split."""
     if len(split) <= customers:
         return split
+    if seed is not None:
+        return part(split, np.sort(np.random.default_rng(seed).permutation(len(split))[:customers]))
     return part(split, np.linspace(0, len(split) - 1, customers).astype(np.int64))

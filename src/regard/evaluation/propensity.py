@@ -34,9 +34,9 @@ class Propensities(Protocol):
     """Gives probabilities of a target event within horizons."""
 
     def propensity(
-        self, queries: Log, asof: NDArray[np.int64], horizons_days: Sequence[int]
+        self, queries: Log, asof: NDArray[np.int64], horizons_days: NDArray[np.float64]
     ) -> NDArray[np.floating[Any]]:
-        """float [Q, K], for K horizons."""
+        """float [Q, K], for K horizons in days."""
         ...
 
 
@@ -46,13 +46,15 @@ class HorizonResult:
 
     Args:
         days: the horizon.
-        n: customers with a target event before the cut. positives: those with one within the horizon too.
+        n: customers asked about. of: customers with a target event before the cut, from whom they were drawn.
+        positives: those asked about who have a target event within the horizon too.
         model: metric -> estimate; precision, recall and F1 at `threshold`. baselines: name -> metric -> estimate.
         verdict: by log loss, lower is better. reliability: of the model.
     """
 
     days: int
     n: int
+    of: int
     positives: int
     threshold: float
     model: dict[str, Estimate]
@@ -61,11 +63,12 @@ class HorizonResult:
     reliability: metrics.Reliability
 
     def to_json(self, language: str = "en") -> dict[str, Any]:
-        """days, n, positives, threshold, model, baselines, verdict, reliability."""
+        """days, n, of, positives, threshold, model, baselines, verdict, reliability."""
         table = self.reliability
         return {
             "days": self.days,
             "n": self.n,
+            "of": self.of,
             "positives": self.positives,
             "threshold": self.threshold,
             "model": {name: value.to_json() for name, value in self.model.items()},
@@ -83,7 +86,14 @@ class HorizonResult:
 
 
 def evaluate_propensity(
-    log: Log, view: View, model: Propensities, horizons_days: Sequence[int], *, threshold: float = 0.5, seed: int = 0
+    log: Log,
+    view: View,
+    model: Propensities,
+    horizons_days: Sequence[int],
+    *,
+    customers: int | None = None,
+    threshold: float = 0.5,
+    seed: int = 0,
 ) -> tuple[HorizonResult, ...]:
     """Compare probabilities given at the cut with what happened after it.
 
@@ -94,7 +104,8 @@ def evaluate_propensity(
     Args:
         log: the full log, from which answers are read. view: what fitting saw; its cut is when the question is asked.
         model: fitted on the view. horizons_days: K horizons; those that reach beyond the log's end are left out.
-        threshold: from which probability a customer counts as called. seed: of the bootstrap.
+        customers: how many are drawn at random and asked about; None = all.
+        threshold: from which probability a customer counts as called. seed: of the draw and of the bootstrap.
 
     Raises:
         RegardError: the view has no cut.
@@ -104,11 +115,12 @@ def evaluate_propensity(
         raise RegardError("probabilities over days need events with a clock", hint="use a time split")
     known = [days for days in horizons_days if log.events and view.cut + days * DAY <= int(log.time.max()) + DAY]
     last = last_target(view, view.cut)
-    asked = np.flatnonzero(last > _NEVER)
-    if not len(asked) or not known:
+    everybody = np.flatnonzero(last > _NEVER)
+    if not len(everybody) or not known:
         return ()
+    asked = np.sort(np.random.default_rng(seed).permutation(everybody)[:customers])
     queries, asof = view.log.take(asked), np.full(len(asked), view.cut, dtype=np.int64)
-    given = np.asarray(model.propensity(queries, asof, known), dtype=np.float64)
+    given = np.asarray(model.propensity(queries, asof, np.array(known, dtype=np.float64)), dtype=np.float64)
     if given.shape != (len(asked), len(known)) or not np.all((given >= 0) & (given <= 1)):
         raise ModelError(
             "the model's propensities are not one probability per customer and horizon", hint="train again"
@@ -118,7 +130,9 @@ def evaluate_propensity(
     for column, days in enumerate(known):
         labels = happened(log, view.target, view.cut, days)[people]
         simple = _baselines(view, last[asked], days)
-        found.append(_compare(days, labels, given[:, column], simple, threshold=threshold, seed=seed))
+        found.append(
+            _compare(days, labels, given[:, column], simple, of=len(everybody), threshold=threshold, seed=seed)
+        )
     return tuple(found)
 
 
@@ -182,6 +196,7 @@ def _compare(
     given: NDArray[np.float64],
     simple: dict[str, NDArray[np.float64]],
     *,
+    of: int,
     threshold: float,
     seed: int,
 ) -> HorizonResult:
@@ -189,7 +204,9 @@ def _compare(
     again = {name: np.empty((len(_CURVES), 0)) for name in everyone}
     for block in draws(len(labels), seed=seed):
         for name, chances in everyone.items():
-            values = [[curve(labels, chances, weight) for weight in block] for curve in _CURVES.values()]
+            order = np.argsort(chances, kind="stable")  # every metric sorts by chance, and sorting the sorted is quick
+            hits, rising, drawn = labels[order], chances[order], block[:, order]
+            values = [[curve(hits, rising, weight) for weight in drawn] for curve in _CURVES.values()]
             again[name] = np.concatenate([again[name], values], axis=1)
     tables = {}
     for name, chances in everyone.items():
@@ -211,6 +228,7 @@ def _compare(
     return HorizonResult(
         days=days,
         n=len(labels),
+        of=of,
         positives=int(labels.sum()),
         threshold=threshold,
         model=model,

@@ -127,13 +127,14 @@ def evaluate(
     """
     from regard.evaluation.baselines import fit_all, standard
     from regard.evaluation.evaluate import evaluate as judge
+    from regard.workspace.closer import look_closer
 
     if days < 1:
         raise UsageError(f"days is {days}", hint="a test period of at least one day")
     entries = models.all()
     if not entries:
         raise ModelError("there is no trained model to evaluate", hint=f"regard train {models.folder.parent}")
-    split = asked(data, days=days, mask=mask)
+    log, split = asked(data, days=days, mask=mask)
     if len(split) == 0:
         raise InputError(f"no returning customer has a basket in the last {days} days", hint="ask for more --days")
     folder = cache / f"{entries[0].id}-{data.version}-{split.hash}"
@@ -147,15 +148,15 @@ def evaluate(
         (folder / "complete").touch()
     scorer = load(folder)
     earlier = _validation(split, days)
-    found = judge(
-        split, scorer, fit_all(standard(split.view), split.view, earlier, progress=progress), progress=progress
-    )
+    baselines = fit_all(standard(split.view), split.view, earlier, progress=progress)
+    found = judge(split, scorer, baselines, progress=progress)
+    found = look_closer(found, log, split, scorer, horizons=data.config.horizons, progress=progress)
     models.evaluated(entries[0].id, found.to_json())
     return found
 
 
-def asked(data: Data, *, days: int, mask: str | None) -> Split:
-    """The question of an evaluation: the time split wherever there is a clock, else leave-one-out.
+def asked(data: Data, *, days: int, mask: str | None) -> tuple[Log, Split]:
+    """The whole log and the question of an evaluation: the time split wherever there is a clock, else leave-one-out.
 
     Whatever is judged by rule (who is bot-like, what is merchandise, which behaviour is the target) is judged as of the
     cut: events after it are answers and nothing else.
@@ -163,11 +164,11 @@ def asked(data: Data, *, days: int, mask: str | None) -> Split:
     log = data.log()
     if log.clock != "clock" or log.events == 0:
         log = data.people()
-        return leave_one_out(log, target=data.target(log), content_of=data.content, mask=mask)
+        return log, leave_one_out(log, target=data.target(log), content_of=data.content, mask=mask)
     cut = last_cut(log, days)
     log = data.people(cut)
     target = data.target(log.where(log.time < cut))
-    return time_split(log, target=target, content_of=data.content, days=days, cut=cut, mask=mask)
+    return log, time_split(log, target=target, content_of=data.content, days=days, cut=cut, mask=mask)
 
 
 def _validation(split: Split, days: int) -> Split | None:
