@@ -107,19 +107,34 @@ def test_without_time_only_the_order_is_left(make_log: MakeLog) -> None:
 
 
 def test_merged_behaviours_are_one(make_log: MakeLog) -> None:
-    log = edit.merge_behaviours(make_log([[("a", 0, 0), ("b", 1, 1)]]), "purchase")
-    assert log.behaviours == ("purchase",)
-    assert log.is_behaviour(("purchase",)).all()
+    log = make_log([[("a", 0, 1), ("b", 1, 0), ("b", 2, 1)], [("a", 4, 0)], []])
+    merged = edit.merge_behaviours(log.take(np.array([0, 1, 2])))
+    assert merged.behaviours == log.behaviours
+    assert len(set(merged.behaviour.tolist())) == 1
+    assert np.isnan(merged.quantity).all() and np.isnan(merged.value).all()
+    assert merged.item.tolist() == log.item.tolist() and merged.time.tolist() == log.time.tolist()
+    first = edit.merge_behaviours(log.take(np.array([0])))
+    assert first.behaviours[first.behaviour[0]] == log.behaviours[1], "the commonest of what is there"
+    assert edit.merge_behaviours(log.take(np.array([2]))).events == 0
 
 
-def test_ablations_touch_view_and_questions_but_no_answer(shop: Split) -> None:
-    for name, change in edit.ablations(shop.view.target, seed=2).items():
-        hurt = edit.ablate(shop, change)
+def test_ablations_ask_about_the_same_baskets(shop: Split) -> None:
+    for name, ablation in edit.ablations(seed=2).items():
+        hurt = ablation(shop)
         assert np.array_equal(hurt.targets.values, shop.targets.values), name
-        assert hurt.view.log.clock == hurt.queries.clock
+        assert np.array_equal(hurt.view.targets, shop.view.targets), name
+        assert np.array_equal(hurt.view.log.basket, shop.view.log.basket), name
         assert hurt.view.log.behaviours == hurt.queries.behaviours
-        assert hurt.view.targets.any()
-        assert hurt.view.log.events == shop.view.log.events
+        assert (hurt.view is shop.view) == (name != "remove_time"), "what is only asked for is not fitted again"
+        changed = any(
+            not np.array_equal(getattr(hurt.queries, part), getattr(shop.queries, part))
+            for part in ("item", "behaviour", "time")
+        )
+        assert changed, name
+
+
+def test_without_time_nothing_is_fitted_with_a_clock(shop: Split) -> None:
     timeless = edit.ablate(shop, edit.remove_time)
+    assert timeless.view.log.clock == timeless.queries.clock == "order"
     assert timeless.view.cut is None
     assert timeless.asof.tolist() == (shop.queries.lengths - 1).tolist()

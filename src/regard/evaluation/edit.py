@@ -78,17 +78,30 @@ def remove_time(log: Log) -> Log:
     return replace(log, clock="order", time=position.astype(np.int64))
 
 
-def merge_behaviours(log: Log, into: str) -> Log:
-    """Keep what was acted on and forget how: every event becomes one of behaviour `into`."""
-    return replace(log, behaviours=(into,), behaviour=np.zeros(log.events, dtype=np.int16))
+def merge_behaviours(log: Log) -> Log:
+    """Keep what was acted on and forget how: every event becomes one of the commonest behaviour, of unknown units and value.
+
+    The names stay as they are, so that a model fitted on them can be asked; but nothing is a target any more, so none
+    can be fitted.
+    """
+    commonest = np.bincount(log.behaviour, minlength=1).argmax()
+    unknown = np.full(log.events, np.nan, dtype=np.float32)
+    return replace(log, behaviour=np.full_like(log.behaviour, commonest), quantity=unknown, value=unknown)
 
 
-def ablations(target: tuple[str, ...], *, seed: int = 0) -> dict[str, Change]:
-    """The ablations by name: 'shuffle', 'remove_time' and 'merge_behaviours' (into the first target behaviour)."""
+def ablations(*, seed: int = 0) -> dict[str, Callable[[Split], Split]]:
+    """The ablations by name: 'shuffle', 'remove_time' and 'merge_behaviours'. Where the view changes, fit again.
+
+    Time is taken away before fitting: every target basket, and what lies before it, stays. Order and behaviours decide
+    which baskets are asked about in fitting and what is known then; a fit without them would be a fit to other
+    questions. They are taken from the histories with which the model, fitted on the whole truth, is asked.
+
+    Source: shuffled test sequences as in Klenitskiy et al. 2024, Does It Look Sequential?
+    """
     return {
-        "shuffle": lambda log: shuffle(log, seed=seed),
-        "remove_time": remove_time,
-        "merge_behaviours": lambda log: merge_behaviours(log, target[0]),
+        "shuffle": lambda split: edit_queries(split, lambda log: shuffle(log, seed=seed)),
+        "remove_time": lambda split: ablate(split, remove_time),
+        "merge_behaviours": lambda split: edit_queries(split, merge_behaviours),
     }
 
 
@@ -99,7 +112,10 @@ def edit_queries(split: Split, change: Change) -> Split:
 
 
 def ablate(split: Split, change: Change) -> Split:
-    """The same questions where neither fitting nor asking knows what `change` takes away; the answers stay."""
+    """The same questions where neither fitting nor asking knows what `change` takes away; the answers stay.
+
+    `change` must leave the target baskets and what lies before each, or fitting learns from other questions.
+    """
     log = change(split.view.log)
     view = replace(split.view, log=log, cut=split.view.cut if log.clock == "clock" else None)
     return replace(edit_queries(split, change), view=view)
