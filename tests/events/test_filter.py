@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from regard.errors import UsageError
 from regard.events import filter as filters
-from regard.events.filter_tree import OPERATORS, And, Compare, Contains, In, IsNull, Not, Or, StartsWith
+from regard.events.filter_tree import OPERATORS, And, Compare, Contains, In, IsNull, Not, Or, StartsWith, text_of
 
 ITEMS = pa.table(
     {
@@ -99,7 +99,7 @@ def test_both_compilers_keep_the_rows_a_reader_expects(text: str, kept: str) -> 
     rows = filters.mask(tree, ITEMS)
     assert "".join(np.array(list("abcd"))[rows]) == kept
     assert [answer is True for answer in _duck(tree, ITEMS)] == rows.tolist()
-    assert filters.parse(filters.text_of(tree)) == tree
+    assert filters.parse(text_of(tree)) == tree
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_the_two_compilers_agree_on_any_tree_and_table(tree: filters.Tree, table
 @settings(max_examples=400, deadline=None)
 @given(tree=_TREES)
 def test_a_tree_prints_to_text_that_parses_to_the_same_tree(tree: filters.Tree) -> None:
-    assert filters.parse(filters.text_of(tree)) == tree
+    assert filters.parse(text_of(tree)) == tree
 
 
 _WORDS = st.sampled_from(
@@ -316,7 +316,7 @@ def test_any_text_parses_or_is_a_usage_error(text: str) -> None:
     except UsageError as error:
         assert "\n" not in str(error)
         return
-    assert filters.parse(filters.text_of(tree)) == tree
+    assert filters.parse(text_of(tree)) == tree
     try:
         rows = filters.mask(tree, ITEMS)
     except UsageError:

@@ -175,7 +175,7 @@ def test_an_evaluation_looks_beyond_the_table(shop_folder: Path, stand_in: None)
         found.propensity[0].model
     ) == set(found.propensity[0].baselines["base_rate"])  # fmt: skip
     assert [reasons.group for reasons in found.faithfulness] == ["all", "not_latest"]
-    assert 0 < found.faithfulness[0].n < found.split["customers"]
+    assert 0 < found.faithfulness[0].n <= found.split["customers"]
     kept = shop.models.get("m1").evaluation
     assert kept == found.to_json()
     assert shop.evaluate(days=30).to_json() == found.to_json()

@@ -23,23 +23,10 @@ from numpy.typing import NDArray
 
 from regard.errors import UsageError
 from regard.events.filter_parse import parse
-from regard.events.filter_tree import (
-    And,
-    Compare,
-    Contains,
-    In,
-    IsNull,
-    Not,
-    Or,
-    StartsWith,
-    Test,
-    Tree,
-    Value,
-    text_of,
-)
+from regard.events.filter_tree import And, Compare, Contains, In, IsNull, Not, Or, StartsWith, Test, Tree, Value
 from regard.events.read_sql import quoted
 
-__all__ = ["Tree", "check", "columns_of", "evaluate", "mask", "parse", "text_of", "to_sql"]
+__all__ = ["Tree", "check", "columns_of", "evaluate", "mask", "parse", "to_sql"]
 
 _DAY = 86_400_000_000
 """Microseconds."""

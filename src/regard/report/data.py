@@ -1,6 +1,6 @@
 """What the page is made of: results in the JSON shapes that the verbs print, and four small shapes that no verb prints.
 
-Who fills it (`workspace.reporting`) reads, of a Workspace:
+Who fills it (`workspace.reporting`) reads, of a store, its models and its answers:
 
 - `ingests`: `entry.report` of every entry of `history()` that was not undone.
 - `doctor`: `doctor().to_json()`.

@@ -1,4 +1,4 @@
-"""Reporting: gathers what the report page shows, from the same verbs that anybody can call."""
+"""Reporting: gathers what the report page shows, from the same answers that anybody can ask for."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from regard import __version__
+from regard import __version__, insight
 from regard.insight import words
+from regard.insight.history import Ask
 from regard.insight.shop import Shop
 from regard.progress import Progress
 from regard.report import Attention, Customer, Deed, ReportData, Totals
 from regard.report import write as write_page
 from regard.sequences.log import Log
+from regard.workspace.models import Models
 
 if TYPE_CHECKING:
-    from regard.workspace.workspace import Workspace
+    from regard.events.store import Store
 
 LATEST = 200
 """Events of a customer's timeline; more would be a smear of ink."""
@@ -30,41 +32,42 @@ LEAST = 5
 """Events that a shown customer has at least: shorter histories explain themselves."""
 
 
-def write(workspace: Workspace, shop: Shop, language: str, progress: Progress) -> Path:
-    """Write reports/report.html (report.zh.html in Chinese) and return its path."""
-    folder = workspace.folder / "reports"
+def write(store: Store, models: Models, shop: Shop, notes: tuple[str, ...], progress: Progress) -> Path:
+    """Write reports/report.html (report.zh.html in Chinese) and return its path.
+
+    Args:
+        store: asked for its history and its doctor. models: the registry.
+        shop: its events, who ranks them, and the page's language. notes: what a reader of its answers should know.
+    """
+    folder = store.folder / "reports"
     folder.mkdir(exist_ok=True)
-    path = folder / ("report.html" if language == "en" else f"report.{language}.html")
+    path = folder / ("report.html" if shop.language == "en" else f"report.{shop.language}.html")
     progress.start("report")
-    write_page(gather(workspace, shop, language), path, language=language)
+    write_page(gather(store, models, shop, notes), path, language=shop.language)
     progress.finish(str(path))
     return path
 
 
-def gather(workspace: Workspace, shop: Shop, language: str) -> ReportData:
-    """All that the page shows.
-
-    Args:
-        workspace: asked for history, doctor and answers. shop: its events and model. language: 'en' or 'zh'.
-    """
+def gather(store: Store, models: Models, shop: Shop, notes: tuple[str, ...]) -> ReportData:
+    """All that the page shows; arguments as in `write`."""
     version = shop.ranker.version if shop.ranker else None
-    entry = workspace.models.get(version) if version else next(iter(workspace.models.all()), None)
+    entry = models.get(version) if version else next(iter(models.all()), None)
     card = dict(shop.model.card) if shop.model else {}
     chosen = shown_customers(shop)
     return ReportData(
-        shop=workspace.folder.resolve().name,
+        shop=store.folder.resolve().name,
         made_at=datetime.now(UTC),
         version=__version__,
-        time_zone=workspace.config.time_zone,
-        currency=workspace.config.currency,
+        time_zone=store.config.time_zone,
+        currency=store.config.currency,
         totals=totals(shop),
-        ingests=[ingest.report for ingest in workspace.history() if not ingest.undone],
-        doctor=workspace.doctor().to_json() if shop.log.events else None,
+        ingests=[ingest.report for ingest in store.history() if not ingest.undone],
+        doctor=store.doctor().to_json() if shop.log.events else None,
         model=version,
         card=card,
         curve=card.get("curve", []),
         evaluation=entry.evaluation if entry else None,
-        customers=[_customer(workspace, shop, code, language) for code in chosen],
+        customers=[_customer(shop, code, store.config.horizons, notes) for code in chosen],
         attention=_attention(shop, chosen[0]) if chosen else None,
     )
 
@@ -96,15 +99,16 @@ def shown_customers(shop: Shop) -> list[int]:
     return [int(ranked[place]) for place in dict.fromkeys(places)]
 
 
-def _customer(workspace: Workspace, shop: Shop, code: int, language: str) -> Customer:
+def _customer(shop: Shop, code: int, horizons: Sequence[int], notes: tuple[str, ...]) -> Customer:
     name = shop.log.customers.id(code)
-    history = shop.log.take(np.array([code]))
+    history, asks = shop.log.take(np.array([code])), [Ask(customer=name)]
+    (answer,) = insight.recommend(shop, asks, n=5, why=True)
     return Customer(
         id=name,
         events=_deeds(shop, history, LATEST),
         earlier=max(0, history.events - LATEST),
-        answer=workspace.recommend(name, n=5, why=True, language=language).to_json(),
-        intent=workspace.intent(name)[0].to_json() if shop.log.clock == "clock" else None,
+        answer=answer.noting(notes).to_json(),
+        intent=insight.intent(shop, asks, horizons=horizons)[0].to_json() if shop.log.clock == "clock" else None,
     )
 
 

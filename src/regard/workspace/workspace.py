@@ -39,12 +39,10 @@ Stock = Mapping[str, float] | Sequence[str]
 Events = Sequence[str | Mapping[str, object] | Given]
 
 
-class Options(TypedDict, total=False):
-    """What can be said with `Workspace.recommend`; explained there."""
+class Limits(TypedDict, total=False):
+    """What can be said for many customers at once; explained at `Workspace.recommend`."""
 
     why: bool
-    events: Events
-    interests: Sequence[str]
     exclude: str | None
     filter: str | None
     stock: Stock | None
@@ -52,6 +50,13 @@ class Options(TypedDict, total=False):
     deny: Sequence[str]
     model: str | None
     language: str | None
+
+
+class Options(Limits, total=False):
+    """What can be said with `Workspace.recommend`; explained there."""
+
+    events: Events
+    interests: Sequence[str]
 
 
 def init(folder: str | Path, *, config: Config | None = None) -> Workspace:
@@ -257,16 +262,9 @@ class Workspace:
         customers: str | int | Iterable[str | int | None] | None = None,
         n: int = 10,
         *,
-        why: bool = False,
         events: Events = (),
         interests: Sequence[str] = (),
-        exclude: str | None = None,
-        filter: str | None = None,
-        stock: Stock | None = None,
-        allow: Sequence[str] | None = None,
-        deny: Sequence[str] = (),
-        model: str | None = None,
-        language: str | None = None,
+        **limits: Unpack[Limits],
     ) -> Answer | list[Answer]:
         """What customers will want next, best first; the answer says where it comes from.
 
@@ -291,10 +289,8 @@ class Workspace:
             raise UsageError("events and interests belong to one customer", hint="ask for one customer at a time")
         told, wished = insight.given(events), tuple(str(wish) for wish in interests)
         asks = [Ask(customer=_id(name), events=told, interests=wished) for name in names]
-        shop, notes = self._answering.shop(model=model, language=language)
-        allowed = insight.candidates(shop, filter=filter, stock=stock, allow=allow, deny=deny)
-        answers = insight.recommend(shop, asks, n=n, exclude=exclude or "", allowed=allowed, why=why)
-        answers = [answer.noting(notes) for answer in answers]
+        shop, notes, asked = self._limited(**limits)
+        answers = [answer.noting(notes) for answer in insight.recommend(shop, asks, n=n, **asked)]
         return answers[0] if one else answers
 
     def recommend_all(
@@ -302,22 +298,31 @@ class Workspace:
         path: str | Path,
         n: int = 10,
         *,
+        progress: Progress | None = None,
+        **limits: Unpack[Limits],
+    ) -> Batch:
+        """Everybody's recommendations into one Parquet file.
+
+        Args:
+            path: of the file. n: items per customer. limits: `why`, `exclude`, `filter`, `stock`, `allow`, `deny`,
+                `model`, `language`, as in `recommend`.
+        """
+        shop, _, asked = self._limited(**limits)
+        return insight.recommend_all(shop, Path(path), n=n, progress=progress, **asked)
+
+    def _limited(
+        self,
+        *,
         why: bool = False,
         exclude: str | None = None,
-        filter: str | None = None,
-        stock: Stock | None = None,
-        allow: Sequence[str] | None = None,
-        deny: Sequence[str] = (),
         model: str | None = None,
         language: str | None = None,
-        progress: Progress | None = None,
-    ) -> Batch:
-        """Everybody's recommendations into one Parquet file; arguments as in `recommend`."""
-        shop, _ = self._answering.shop(model=model, language=language)
-        allowed = insight.candidates(shop, filter=filter, stock=stock, allow=allow, deny=deny)
-        return insight.recommend_all(
-            shop, Path(path), n=n, exclude=exclude or "", allowed=allowed, why=why, progress=progress
-        )
+        **conditions: Any,
+    ) -> tuple[Shop, tuple[str, ...], dict[str, Any]]:
+        """The shop, its notes, and what limits the answers."""
+        shop, notes = self._answering.shop(model=model, language=language)
+        allowed = insight.candidates(shop, **conditions)
+        return shop, notes, {"why": why, "exclude": exclude or "", "allowed": allowed}
 
     def explain(
         self,
@@ -381,9 +386,8 @@ class Workspace:
         """
         from regard.workspace import reporting
 
-        language = language or self.config.language
-        shop, _ = self._answering.shop(language=language)
-        return reporting.write(self, shop, language, progress or Silent())
+        shop, notes = self._answering.shop(language=language)
+        return reporting.write(self.store, self.models, shop, notes, progress or Silent())
 
     def _counted(self) -> Shop:
         shop, _ = self._answering.shop()
