@@ -103,6 +103,17 @@ def test_blocks_and_company_change_no_answer(trained: Any, monkeypatch: pytest.M
     assert runtime.score(log.take(np.arange(0)), asof[:0]).shape == (0, len(runtime.view_items))
 
 
+def test_the_scores_of_some_items_are_those_among_all(trained: Any) -> None:
+    runtime, log = load(trained.folder), trained.view.log
+    asof, everything = asof_of(log), np.arange(len(log.items))
+    items = np.random.default_rng(0).integers(-1, len(everything), size=(len(log), 7))
+    items[:3] = -1
+    scores = np.append(runtime.score(log, asof), np.full((len(log), 1), -np.inf), axis=1)
+    np.testing.assert_allclose(
+        runtime.score_of(log, asof, items), np.take_along_axis(scores, items % scores.shape[1], 1), **NEAR
+    )
+
+
 def test_what_is_no_merchandise_is_never_recommended(trained: Any) -> None:
     runtime, log = load(trained.folder), trained.view.log
     scores = runtime.score(log, asof_of(log))

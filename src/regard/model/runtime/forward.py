@@ -5,7 +5,7 @@ Legend: `B` rows, `L` events, `Q` questions, `T` = L + Q, `N` questions asked, `
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,22 @@ from regard.sequences.batches import Batch
 Array = NDArray[np.float32]
 Weights = Mapping[str, NDArray[Any]]
 
+PIECE_CELLS = 200_000
+"""Attention weights held at a time: with their temporaries about 2 MB of float32."""
+
+NEVER = np.float32(1e30)
+"""Taken from a logit, it leaves a weight of exactly zero; quicker than writing minus infinity into places."""
+
 EPSILON = np.float32(np.finfo(np.float32).eps)
 
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)) without overflow."""
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * x)), dtype=np.float32)
+    out: Array = np.multiply(x, np.float32(0.5))
+    np.tanh(out, out=out)
+    out += 1
+    out *= np.float32(0.5)
+    return out
 
 
 def softplus(x: Array) -> Array:
@@ -33,128 +43,158 @@ def softplus(x: Array) -> Array:
 def rms_norm(x: Array, weight: Array) -> Array:
     """x over its root mean square, times `weight`."""
     scale = 1 / np.sqrt(np.einsum("...d,...d->...", x, x) / x.shape[-1] + EPSILON)
-    return np.asarray(x * scale[..., None] * weight)
+    out: Array = x * scale[..., None]
+    out *= weight
+    return out
 
 
-def read_bias(batch: Batch, settings: Settings) -> Array:
-    """[B, H, T, 1 + L], as `model.attention.read_bias`."""
-    B, L = batch.item.shape
-    T = batch.days.shape[1]
-    place = np.arange(T)
-    allowed = place[:L] < batch.limit[:, :, None]
-    allowed |= place[:, None] == place[None, :L]
-    ago = np.maximum(batch.days[:, None, :L] - batch.days[:, :, None], 0)
-    back = np.maximum(batch.rank[:, :, None] - batch.rank[:, None, :L], 0)
-    bias = np.zeros((B, settings.heads, T, 1 + L), dtype=np.float32)
-    for head, (time_scale, back_scale) in enumerate(zip(settings.time_scales, settings.back_scales, strict=True)):
-        if time_scale:
-            bias[:, head, :, 1:] -= np.log1p(ago / np.float32(time_scale))
-        if back_scale:
-            bias[:, head, :, 1:] -= np.log1p(back / np.float32(back_scale))
-        bias[:, head, :, 1:][~allowed] = -np.inf
+def read_bias(batch: Batch, settings: Settings, rows: slice, places: slice) -> list[Array]:
+    """Per head [B, T, R] of some rows and places, as `model.attention.read_bias`, up to the last event that any of the places may read."""
+    R = min(places.stop, batch.item.shape[1])
+    event = np.arange(R, dtype=np.int32)
+    allowed = event < batch.limit[rows, places, None].astype(np.int32)
+    allowed |= event == np.arange(places.start, places.stop, dtype=np.int32)[:, None]
+    shut = allowed.astype(np.float32)
+    shut -= 1
+    shut *= NEVER
+    ago = np.maximum(batch.days[rows, None, :R] - batch.days[rows, places, None], 0)
+    back = np.maximum(batch.rank[rows, places, None] - batch.rank[rows, None, :R], 0)
+    bias = []
+    for time_scale, back_scale in zip(settings.time_scales, settings.back_scales, strict=True):
+        bias.append(shut)
+        for distance, scale in ((ago, time_scale), (back, back_scale)):
+            if scale:
+                fade = distance * np.float32(1 / scale)
+                fade += 1
+                bias[-1] = bias[-1] - np.log(fade, out=fade)
     return bias
 
 
-def attend(query: Array, key: Array, value: Array, bias: Array) -> tuple[Array, Array]:
-    """Output [B, H, T, D/H] and weights [B, H, T, 1 + L]; shapes as in `model.attention.attend_plainly`."""
-    match: Array = query @ key.swapaxes(-1, -2) / np.float32(np.sqrt(query.shape[-1])) + bias
+def pieces(batch: Batch, heads: int) -> Iterator[tuple[slice, slice]]:
+    """Rows and places whose attention weights fit in a core's cache."""
+    B, T = batch.days.shape
+    width = heads * (1 + batch.item.shape[1])
+    some = min(T, max(1, PIECE_CELLS // width))
+    several = max(1, PIECE_CELLS // (width * some))
+    for row in range(0, B, several):
+        for place in range(0, T, some):
+            yield slice(row, min(row + several, B)), slice(place, min(place + some, T))
+
+
+def attend(query: Array, key: Array, value: Array, bias: list[Array]) -> tuple[Array, Array]:
+    """Output [B, H, T, D/H] and weights [B, H, T, 1 + R]; shapes as in `model.attention.attend_plainly`."""
+    match: Array = query @ key.swapaxes(-1, -2)
+    for head, near in enumerate(bias):
+        match[:, head, :, 1:] += near
     match -= match.max(axis=-1, keepdims=True)
     np.exp(match, out=match)
     match /= match.sum(axis=-1, keepdims=True)
     return match @ value, match
 
 
-def block(x: Array, bias: Array, weights: Weights, name: str) -> tuple[Array, Array]:
-    """One layer: [B, T, D] -> the same, and its attention weights [B, H, T, 1 + L]."""
-    B, T, D = x.shape
-    H, K = bias.shape[1], bias.shape[-1]
-    part = {key.removeprefix(name): value for key, value in weights.items() if key.startswith(name)}
-    h = rms_norm(x, part["read_norm.weight"])
-    query = (h @ part["query.weight"].T).reshape(B, T, H, D // H).transpose(0, 2, 1, 3)  # [B, H, T, D/H]
-    read = np.concatenate([np.broadcast_to(part["start"], (B, 1, D)), h[:, : K - 1]], axis=1)  # [B, K, D]
-    both = (read @ part["key_value.weight"].T).reshape(B, K, 2, H, D // H).transpose(2, 0, 3, 1, 4)  # [2, B, H, K, D/H]
-    seen, attention = attend(query, both[0], both[1], bias)
-    out = seen.transpose(0, 2, 1, 3).reshape(B, T, D) @ part["out.weight"].T
-    x = x + sigmoid(x @ part["read_gate.weight"].T + part["read_gate.bias"]) * out
-    value, gate = np.split(
-        rms_norm(x, part["think_norm.weight"]) @ part["inner.weight"].T, 2, axis=-1
-    )  # 2 x [B, T, 2D]
-    thought = (gate * sigmoid(gate) * value) @ part["outer.weight"].T
-    return x + sigmoid(x @ part["think_gate.weight"].T + part["think_gate.bias"]) * thought, attention
+def project(x: Array, L: int, H: int, weights: Weights, name: str, *, first: int) -> tuple[Array, Array, Array]:
+    """Queries [B, H, T - first, D/H] of the places from `first`, keys and values [B, H, 1 + L, D/H] of the start and the events."""
+    B, _, D = x.shape
+    h = rms_norm(x, weights[name + "read_norm.weight"])
+    query: Array = h[:, first:] @ weights[name + "query.weight"].T
+    query *= np.float32((D // H) ** -0.5)
+    read = np.concatenate([np.broadcast_to(weights[name + "start"], (B, 1, D)), h[:, :L]], axis=1)
+    both = (read @ weights[name + "key_value.weight"].T).reshape(B, 1 + L, 2, H, D // H).transpose(2, 0, 3, 1, 4)
+    return query.reshape(B, -1, H, D // H).transpose(0, 2, 1, 3), both[0], both[1]
+
+
+def think(x: Array, seen: Array, weights: Weights, name: str) -> Array:
+    """[B, T, D] after what was seen, [B, H, T, D/H], is taken in and thought over."""
+    taken = seen.transpose(0, 2, 1, 3).reshape(x.shape) @ weights[name + "out.weight"].T
+    taken *= sigmoid(x @ weights[name + "read_gate.weight"].T + weights[name + "read_gate.bias"])
+    taken += x
+    inner = rms_norm(taken, weights[name + "think_norm.weight"]) @ weights[name + "inner.weight"].T
+    value, gate = inner[..., : inner.shape[-1] // 2], inner[..., inner.shape[-1] // 2 :]  # 2 x [B, T, 2D]
+    value *= gate
+    value *= sigmoid(gate)
+    thought = value @ weights[name + "outer.weight"].T
+    thought *= sigmoid(taken @ weights[name + "think_gate.weight"].T + weights[name + "think_gate.bias"])
+    thought += taken
+    return thought
 
 
 def tokens(batch: Batch, weights: Weights, settings: Settings) -> tuple[Array, Array]:
     """Event tokens [B, L, D] and question tokens [B, Q, D]."""
-    L = batch.item.shape[1]
-    normed = rms_norm(weights["items"], weights["item_norm.weight"])
-    normed = np.concatenate([normed, np.zeros_like(normed[:1])])  # row V: no item
-    event = (
-        normed[batch.item]
-        + weights["behaviour.weight"][batch.behaviour[:, :L]]
-        + batch.numbers @ weights["numbers.weight"].T
-    )
+    L, V = batch.item.shape[1], len(weights["items"])
+    event = rms_norm(weights["items"][np.minimum(batch.item, V - 1)], weights["item_norm.weight"])
+    event *= (batch.item < V)[..., None]
+    event += weights["behaviour.weight"][batch.behaviour[:, :L]] + batch.numbers @ weights["numbers.weight"].T
     for place in range(len(settings.contexts)):
-        event = event + weights[f"context.{place}.weight"][batch.context[..., place]]
+        event += weights[f"context.{place}.weight"][batch.context[..., place]]
     hidden = batch.elapsed @ weights["elapsed.0.weight"].T
     passed = (hidden * sigmoid(hidden)) @ weights["elapsed.2.weight"].T
     return event, weights["question"] + weights["behaviour.weight"][batch.behaviour[:, L:]] + passed
 
 
 def encode(batch: Batch, weights: Weights, settings: Settings) -> tuple[Array, Array, Array]:
-    """States [B, Q, D] of the questions, event tokens [B, L, D], and the last layer's attention [B, H, Q, 1 + L]."""
-    L = batch.item.shape[1]
+    """States [B, Q, D] of the questions, event tokens [B, L, D], and the last layer's attention [B, H, Q, 1 + L].
+
+    Nothing reads the events' states after the last layer, so there only the questions look.
+    """
+    (B, L), T, H = batch.item.shape, batch.days.shape[1], settings.heads
     event, question = tokens(batch, weights, settings)
-    x, bias = np.concatenate([event, question], axis=1), read_bias(batch, settings)
-    attention = bias
-    for layer in range(settings.layers):
-        x, attention = block(x, bias, weights, f"blocks.{layer}.")
-    return rms_norm(x[:, L:], weights["last_norm.weight"]), event, attention[:, :, L:]
+    x = np.concatenate([event, question], axis=1)
+    for layer in range(settings.layers - 1):
+        name = f"blocks.{layer}."
+        query, key, value = project(x, L, H, weights, name, first=0)
+        for rows, places in pieces(batch, H):
+            bias = read_bias(batch, settings, rows, places)
+            near = slice(0, 1 + bias[0].shape[-1])
+            seen = attend(query[rows, :, places], key[rows, :, near], value[rows, :, near], bias)[0]
+            x[rows, places] = think(x[rows, places], seen, weights, name)
+    name = f"blocks.{settings.layers - 1}."
+    query, key, value = project(x, L, H, weights, name, first=L)
+    seen, attention = attend(query, key, value, read_bias(batch, settings, slice(0, B), slice(L, T)))
+    state = rms_norm(think(x[:, L:], seen, weights, name), weights["last_norm.weight"])
+    return state, event, attention
 
 
 def pointer(batch: Batch, state: Array, token: Array, popular: Array, weights: Weights, settings: Settings) -> Array:
     """[B, Q, U] logits of the rows' own items, as `model.network.Pointer`; popular: [V, C - 1] as of the question."""
-    B, Q, _ = state.shape
-    L, P, U = token.shape[1], settings.pointer_heads, batch.slot_item.shape[1]
-    query = (state @ weights["pointer.query.weight"].T + weights["pointer.query.bias"]).reshape(B, Q, P, POINTER_WIDTH)
-    key = (token @ weights["pointer.key.weight"].T).reshape(B, L, P, POINTER_WIDTH)
-    ago = np.maximum(batch.days[:, None, :L] - batch.days[:, L:, None], 0)[..., None]  # [B, Q, L, 1]
-    back = np.maximum(batch.rank[:, L:, None] - batch.rank[:, None, :L] - 1, 0)[..., None]
-    match = np.einsum("bqpd,blpd->bqlp", query, key, optimize=True) / np.float32(np.sqrt(POINTER_WIDTH))
-    match = (
-        match - softplus(weights["pointer.time_fade"]) * np.log1p(ago) - softplus(weights["pointer.back_fade"]) * back
-    )
-    match = match + weights["pointer.season"] * np.cos(ago * np.float32(2 * np.pi / YEAR_DAYS))
-    match = match + weights["pointer.behaviour.weight"][batch.behaviour[:, None, :L]]
+    (B, Q, _), L, P, U = state.shape, token.shape[1], settings.pointer_heads, batch.slot_item.shape[1]
+    query = state @ weights["pointer.query.weight"].T + weights["pointer.query.bias"]
+    query = query.reshape(B, Q, P, POINTER_WIDTH).transpose(0, 2, 1, 3) / np.float32(np.sqrt(POINTER_WIDTH))
+    key = (token @ weights["pointer.key.weight"].T).reshape(B, L, P, POINTER_WIDTH).transpose(0, 2, 3, 1)
+    ago = np.maximum(batch.days[:, None, :L] - batch.days[:, L:, None], 0)  # [B, Q, L]
+    back = np.maximum(batch.rank[:, L:, None] - batch.rank[:, None, :L] - 1, 0)
+    match = query @ key + weights["pointer.behaviour.weight"][batch.behaviour[:, :L]].transpose(0, 2, 1)[:, :, None]
+    for fact, weight in (
+        (np.log1p(ago), -softplus(weights["pointer.time_fade"])),
+        (back, -softplus(weights["pointer.back_fade"])),
+        (np.cos(ago * np.float32(2 * np.pi / YEAR_DAYS)), weights["pointer.season"]),
+    ):
+        match += fact[:, None] * weight[:, None, None]
     past = np.arange(L) < batch.limit[:, L:, None]  # [B, Q, L]
-    mass = np.exp(np.minimum(match, 5)) * past[..., None]  # [B, Q, L, P]
-    own = np.zeros((B, Q, U, P), dtype=np.float32)
-    row = np.arange(B)[:, None]
-    for q in range(Q):
-        np.add.at(own[:, q], (row, batch.slot), mass[:, q])
+    mass = np.exp(np.minimum(match, 5)) * past[:, None]  # [B, P, Q, L]
+    cell = (np.arange(B * Q).reshape(B, Q, 1) * U + batch.slot[:, None]).ravel()
+    own = np.stack([_added(cell, mass[:, head], B * Q * U) for head in range(P)], axis=-1).reshape(B, Q, U, P)
     gate = softplus(state @ weights["pointer.gate.weight"].T + weights["pointer.gate.bias"])
     told = np.log1p(softplus(weights["pointer.kappa"]) * own)
+    often = _added(cell, past, B * Q * U)
+    newest = [_least(cell, np.where(past, far, np.float32(NEVER_AGO)), B * Q * U) for far in (ago, back)]
+    facts = np.log1p(np.stack([often, *newest], axis=-1)).reshape(B, Q, U, 3)
     known = popular[np.minimum(batch.slot_item, len(popular) - 1)][:, None].repeat(Q, axis=1)
-    facts = _facts(past, batch.slot, ago[..., 0], back[..., 0], U)
-    weighed = (
-        np.concatenate([told, facts, known], axis=-1) @ weights["pointer.weigh.weight"].T
-        + weights["pointer.weigh.bias"]
-    )
-    hidden = weighed + (state @ weights["pointer.mood.weight"].T)[:, :, None]
+    hidden = np.concatenate([told, facts, known], axis=-1) @ weights["pointer.weigh.weight"].T
+    hidden += weights["pointer.weigh.bias"] + (state @ weights["pointer.mood.weight"].T)[:, :, None]
     verdict = ((hidden * sigmoid(hidden)) @ weights["pointer.verdict.weight"].T)[..., 0] * (facts[..., 0] > 0)
     return np.asarray((told * gate[:, :, None]).sum(axis=-1) + verdict, dtype=np.float32)
 
 
-def _facts(past: NDArray[np.bool_], slot: NDArray[np.int64], ago: Array, back: Array, U: int) -> Array:
-    """[B, Q, U, 3], as `model.network.Pointer._facts`."""
-    B, Q, _ = past.shape
-    facts = np.zeros((B, Q, U, 3), dtype=np.float32)
-    facts[..., 1:] = NEVER_AGO
-    row = np.arange(B)[:, None]
-    for q in range(Q):
-        np.add.at(facts[:, q, :, 0], (row, slot), past[:, q])
-        np.minimum.at(facts[:, q, :, 1], (row, slot), np.where(past[:, q], ago[:, q], NEVER_AGO))
-        np.minimum.at(facts[:, q, :, 2], (row, slot), np.where(past[:, q], back[:, q], NEVER_AGO))
-    return np.log1p(facts)
+def _added(cell: NDArray[np.int64], values: NDArray[Any], count: int) -> Array:
+    """float32 [count], the sum of the values of each cell."""
+    return np.bincount(cell, values.ravel(), minlength=count).astype(np.float32)
+
+
+def _least(cell: NDArray[np.int64], values: Array, count: int) -> Array:
+    """float32 [count], the least of the values of each cell, NEVER_AGO where there is none."""
+    least = np.full(count, NEVER_AGO, dtype=np.float32)
+    np.minimum.at(least, cell, values.ravel())
+    return least
 
 
 def wanted_within(state: Array, days: NDArray[np.float64], weights: Weights) -> NDArray[np.float64]:

@@ -19,8 +19,11 @@ from regard.sequences.counts import BACK_DECAY
 from regard.sequences.log import Log
 from regard.sequences.vocabulary import Vocabulary
 
-BLOCK_TOKENS = 16_000
+BLOCK_TOKENS = 4_000
 """Padded tokens encoded at once; memory only, no result depends on it."""
+
+BLOCK_CELLS = 2_000_000
+"""Scores computed at once (questions x items), likewise."""
 
 
 def load(folder: str | Path) -> Runtime:
@@ -78,6 +81,19 @@ class Runtime:
         out[:, ~self._artefact.merchandise] = -np.inf
         return out
 
+    def score_of(self, queries: Log, asof: NDArray[np.int64], items: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """The scores of some items only, which costs no pass over the catalogue: float32 [Q, K].
+
+        Args:
+            queries: Q histories. asof: int64 [Q] seconds. items: int [Q, K] codes, -1 for none, which scores -inf.
+        """
+        out = np.empty(items.shape, dtype=np.float32)
+        for rows, batch in self._blocks(queries, asof):
+            state, token, _ = forward.encode(batch, self._weights, self._settings)
+            out[rows] = self._logits_of(batch, state, token, np.maximum(items[rows], 0))
+        out[(items < 0) | ~self._artefact.merchandise[items]] = -np.inf
+        return out
+
     def states(self, queries: Log, asof: NDArray[np.int64]) -> NDArray[np.float32]:
         """The encoder's state after each history, float32 [Q, D]."""
         out = np.empty((len(queries), self._settings.width), dtype=np.float32)
@@ -110,10 +126,10 @@ class Runtime:
         every = latest(queries, length=self._settings.length)
         order = np.argsort(every.length, kind="stable")
         behaviour = np.full(len(queries), self._asked_behaviour)
-        at = 0
+        at, most = 0, max(1, min(256, BLOCK_CELLS // max(1, len(self.view_items))))
         while at < len(order):
-            longest = every.length[order[min(at + 256, len(order)) - 1]] + 1
-            rows = order[at : at + int(np.clip(BLOCK_TOKENS // longest, 1, 256))]
+            longest = every.length[order[min(at + most, len(order)) - 1]] + 1
+            rows = order[at : at + int(np.clip(BLOCK_TOKENS // longest, 1, most))]
             yield (
                 rows,
                 assemble(
@@ -138,17 +154,36 @@ class Runtime:
 
     def _logits(self, batch: Batch, state: NDArray[np.float32], token: NDArray[np.float32]) -> NDArray[np.float32]:
         """[B, V] for one question a row."""
-        weights, counts, V = self._weights, self._artefact.counts, len(self.view_items)
-        own = forward.pointer(batch, state, token, counts["popularity"], weights, self._settings)[:, 0]  # [B, U]
-        state = state[:, 0]
-        z = state @ weights["items"].T + weights["bias"]
-        share = state @ weights["channel_weight.weight"].T + weights["channel_weight.bias"]  # [B, C]
-        if counts["popularity"].shape[1]:
-            z += share[:, :-1] @ counts["popularity"].T
-        z += share[:, -1:] * np.log1p(self._covisits(batch))
-        padded = np.concatenate([z, np.zeros_like(z[:, :1])], axis=1)
-        np.add.at(padded, (np.arange(len(z))[:, None], batch.slot_item), own)
-        return padded[:, :V]
+        weights, popularity, V = self._weights, self._artefact.counts["popularity"], len(self.view_items)
+        own = forward.pointer(batch, state, token, popularity, weights, self._settings)[:, 0]  # [B, U]
+        z = np.zeros((len(own), V + 1), dtype=np.float32)  # column V takes what belongs to no item
+        share = self._share(state)
+        z[:, :V] = share[:, -1:] * np.log1p(self._covisits(batch))
+        z[:, :V] += state[:, 0] @ weights["items"].T
+        z[:, :V] += weights["bias"]
+        if popularity.shape[1]:
+            z[:, :V] += share[:, :-1] @ popularity.T
+        z[np.arange(len(z))[:, None], batch.slot_item] += own
+        return z[:, :V]
+
+    def _logits_of(
+        self, batch: Batch, state: NDArray[np.float32], token: NDArray[np.float32], items: NDArray[np.integer[Any]]
+    ) -> NDArray[np.float32]:
+        """The columns `items` [B, K] of `_logits`."""
+        weights, popularity = self._weights, self._artefact.counts["popularity"]
+        own = forward.pointer(batch, state, token, popularity, weights, self._settings)[:, 0]  # [B, U]
+        share = self._share(state)
+        z = share[:, -1:] * np.log1p(np.take_along_axis(self._covisits(batch), items, axis=1))
+        z += np.einsum("bd,bkd->bk", state[:, 0], weights["items"][items]) + weights["bias"][items]
+        z += np.einsum("bc,bkc->bk", share[:, :-1], popularity[items])
+        z += np.einsum("bu,bku->bk", own, batch.slot_item[:, None] == items[:, :, None])
+        return z
+
+    def _share(self, state: NDArray[np.float32]) -> NDArray[np.float32]:
+        """[B, C], what the count channels weigh."""
+        told: NDArray[np.float32] = state[:, 0] @ self._weights["channel_weight.weight"].T
+        told += self._weights["channel_weight.bias"]
+        return told
 
     def _covisits(self, batch: Batch) -> NDArray[np.float32]:
         """float32 [B, V], how much the co-visits of the latest events lift each item."""
