@@ -35,7 +35,8 @@ def test_only_the_latest_events_are_looked_at(shop: Shop) -> None:
 def test_blocks_do_not_change_effects(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     bob, tea = shop.log.take(np.array([1])), shop.log.items.codes(["tea", "cup"])
     whole = effects(shop.ranker, bob, shop.now, tea).effect
-    monkeypatch.setattr(sys.modules["regard.insight.explain"], "BLOCK_CELLS", 1)
+    monkeypatch.setattr(sys.modules["regard.insight.explain"], "BLOCK_EVENTS", 1)
+    monkeypatch.setattr(sys.modules["regard.insight.ranker"], "BLOCK_CELLS", 1)
     assert np.array_equal(effects(shop.ranker, bob, shop.now, tea).effect, whole)
 
 
@@ -60,9 +61,43 @@ def test_an_item_that_nothing_speaks_for_says_that_others_want_it(shop: Shop) ->
     assert [reason.kind for reason in tea.reasons] == ["popularity"]
 
 
+def test_customers_together_are_explained_as_each_alone(shop: Shop) -> None:
+    everyone = np.arange(len(shop.log))
+    queries = shop.log.take(everyone).where(shop.log.owner != 2)  # one without a history among them
+    items = np.array(
+        [[0, 3, 5], [3, 2, -1], [3, 5, 2], [-1, -1, -1], [4, 0, 3]]
+    )  # some ask about fewer; 4 is unknown to the model
+    for grouped in (True, False):
+        together = effects(shop.ranker, queries, shop.asof(queries), items, grouped=grouped)
+        for customer in everyone:
+            query = queries.take(np.array([customer]))
+            alone = effects(shop.ranker, query, shop.asof(query), items[customer], grouped=grouped)
+            groups, effect = together.of(customer)
+            assert np.array_equal(effect, alone.effect) and np.isfinite(effect).all()
+            assert np.array_equal(groups.offsets, alone.groups.offsets)
+            assert np.array_equal(groups.values - queries.offsets[customer], alone.groups.values)
+
+
+def test_a_scorer_of_some_items_is_asked_for_these_alone(shop: Shop, pairs) -> None:
+    bob, items = shop.log.take(np.array([1])), shop.log.items.codes(["tea", "vase", "cup"])
+    plain = effects(shop.ranker, bob, shop.now, items).effect
+
+    class Selective(type(pairs)):  # type: ignore[misc]
+        def score_of(self, queries, asof, items):
+            self.asked.append(items.shape)
+            return np.where(items < 0, -np.inf, np.take_along_axis(super().score(queries, asof), items, axis=1))
+
+    chosen = Selective(pairs.view_items, pairs.pull)
+    found = effects(replace(shop.ranker, scorer=chosen), bob, shop.now, items)
+    assert np.array_equal(found.effect, plain) and chosen.asked[0] == (3, 3)
+
+
 def test_reasons_cost_one_question_per_deletion(shop: Shop, pairs) -> None:
-    recommend(shop, [Ask(customer="bob")], n=3, why=True)
-    assert pairs.asked == [1, 1, 2]  # the answer, the undeleted history, its two groups
+    recommend(shop, [Ask(customer="bob"), Ask(customer="eve"), Ask(customer="ann")], n=3, why=True)
+    assert pairs.asked == [
+        2,
+        7,
+    ]  # the answers; bob's and ann's histories as they are, and without each of their 2 and 3 groups
 
 
 def test_an_explanation_names_what_speaks_for_and_against(shop: Shop, pairs) -> None:
@@ -111,4 +146,4 @@ def test_deletion_closes_the_gap_where_there_is_only_order(shop: Shop, log_of, p
 
     monkeypatch.setattr(pairs, "score", watched)
     effects(shop.ranker, log, 2, np.array([0]), grouped=False)
-    assert times[1] == ([[0, 1]] * 3, [1] * 3)
+    assert times[0] == ([[0, 1, 2]] + [[0, 1]] * 3, [2] + [1] * 3)

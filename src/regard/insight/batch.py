@@ -33,7 +33,7 @@ SCHEMA: pa.Schema = pa.schema(
 """One row per customer and place; `rank` from 1; `reason` is the first one, null unless asked for."""
 
 
-EXPLAINED = 16
+EXPLAINED = 64
 """Customers in a block where reasons are asked for: each costs some hundred scorings, and progress should be seen."""
 
 

@@ -13,6 +13,7 @@ measured.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,7 +28,7 @@ from regard.insight.candidates import own_items
 from regard.insight.ranker import Ranker
 from regard.insight.shop import Shop
 from regard.sequences.log import Log
-from regard.sequences.ragged import Ragged
+from regard.sequences.ragged import Ragged, spans
 
 LATEST = 200
 """Events looked at, from the newest back: older ones move little, and each costs one scoring."""
@@ -35,8 +36,8 @@ LATEST = 200
 TRIFLE = 1e-4
 """An effect below this is rounding, not a reason; logits are in the single digits."""
 
-BLOCK_CELLS = 8_000_000
-"""Scores held at a time (variants x items): 32 MB of float32."""
+BLOCK_EVENTS = 400_000
+"""Events of edited histories held at a time: some 50 MB."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,49 +45,88 @@ class Effects:
     """What each deletion did.
 
     Args:
-        groups: G rows of event rows (of the asked log) that were deleted together, newest group first.
-        effect: float32 [G, K], logit with the events minus logit without, for each of the K items.
+        groups: G rows of event rows (of the asked log) that were deleted together, customer by customer, newest group
+            first.
+        effect: float32 [G, K], logit with the events minus logit without, for each of the customer's K items.
+        offsets: int64 [Q + 1], the groups of customer q are offsets[q]:offsets[q + 1].
     """
 
     groups: Ragged
     effect: NDArray[np.float32]
+    offsets: NDArray[np.int64]
+
+    def of(self, customer: int) -> tuple[Ragged, NDArray[np.float32]]:
+        """The groups and the effects of one customer."""
+        rows = np.arange(self.offsets[customer], self.offsets[customer + 1])
+        return self.groups.take(rows), self.effect[rows]
 
 
 def effects(
-    ranker: Ranker, query: Log, asof: int, items: NDArray[np.int64], *, grouped: bool = True, latest: int = LATEST
+    ranker: Ranker,
+    queries: Log,
+    asof: int | NDArray[np.int64],
+    items: NDArray[np.int64],
+    *,
+    grouped: bool = True,
+    latest: int = LATEST,
 ) -> Effects:
-    """Delete one customer's events, one group at a time, and see what the items lose.
+    """Delete customers' events, one group at a time, and see what the items lose.
 
     Args:
-        ranker: who scores. query: the log of one customer. asof: seconds.
-        items: int64 [K] codes of the query's catalogue.
+        ranker: who scores. queries: the histories of Q customers, or of one.
+        asof: int64 [Q] seconds. items: int64 [Q, K] codes of the queries' catalogue, -1 for none.
         grouped: all events of one behaviour on one item together; False = one event at a time.
-        latest: events looked at.
+        latest: events looked at, per customer.
     """
-    rows = np.arange(query.events)[::-1][:latest]
+    asof, items = np.atleast_1d(np.asarray(asof, dtype=np.int64)), np.atleast_2d(items)
+    groups, offsets = _groups(queries, grouped, latest)
+    count = np.diff(offsets)
+    # Each customer's history as it is, then as it is without each of the groups.
+    owner = np.repeat(np.arange(len(queries)), 1 + count)
+    whole = offsets[:-1] + np.arange(len(queries))
+    gone = np.full(len(owner), -1, dtype=np.int64)
+    deleted = np.ones(len(owner), dtype=bool)
+    deleted[whole] = False
+    gone[deleted] = np.arange(len(groups))
+    scores = np.empty((len(owner), items.shape[1]), dtype=np.float32)
+    block = np.cumsum(queries.lengths[owner]) // BLOCK_EVENTS
+    for part in np.split(np.arange(len(owner)), np.flatnonzero(np.diff(block)) + 1):
+        variants = _edited(queries, owner[part], groups, gone[part])
+        scores[part] = ranker.score_of(variants, asof_of(variants, asof[owner[part]]), items[owner[part]])
+    with np.errstate(invalid="ignore"):
+        effect = np.repeat(scores[whole], count, axis=0) - scores[deleted]
+    effect[np.isnan(effect)] = 0  # scored neither with the events nor without
+    return Effects(groups=groups, effect=effect, offsets=offsets)
+
+
+def _groups(queries: Log, grouped: bool, latest: int) -> tuple[Ragged, NDArray[np.int64]]:
+    """Rows of event rows that go together, and the offsets of each customer's groups."""
+    rows = spans(queries.offsets[:-1], queries.lengths)[::-1]
+    age = queries.offsets[1:][queries.owner[rows]] - 1 - rows
+    rows = rows[age < latest]
+    rows = rows[np.argsort(queries.owner[rows], kind="stable")]  # by customer, newest first
+    group = np.arange(len(rows))
     if grouped:
-        key = query.behaviour[rows].astype(np.int64) * (len(query.items) + 1) + query.item[rows] + 1
+        key = queries.owner[rows] * len(queries.behaviours) + queries.behaviour[rows]
+        key = key * (len(queries.items) + 1) + queries.item[rows] + 1
         _, first, group = np.unique(key, return_index=True, return_inverse=True)
         place = np.empty(len(first), dtype=np.int64)
         place[np.argsort(first)] = np.arange(len(first))
-        groups = Ragged.from_groups(place[group], rows, len(first))
-    else:
-        groups = Ragged.from_groups(np.arange(len(rows)), rows, len(rows))
-    return Effects(groups=groups, effect=_scored(ranker, query, asof, items, groups))
+        group = place[group]
+    groups = Ragged.from_groups(group, rows, int(group.max(initial=-1)) + 1)
+    owner = queries.owner[groups.values[groups.offsets[:-1]]]
+    return groups, np.searchsorted(owner, np.arange(len(queries) + 1))
 
 
-def _scored(ranker: Ranker, query: Log, asof: int, items: NDArray[np.int64], groups: Ragged) -> NDArray[np.float32]:
-    base = ranker.score(query, np.array([asof], dtype=np.int64))[0, items]
-    drop = np.empty((len(groups), len(items)), dtype=np.float32)
-    size = max(1, min(256, BLOCK_CELLS // max(len(query.items), 1)))
-    for start in range(0, len(groups), size):
-        part = groups.take(np.arange(start, min(start + size, len(groups))))
-        keep = np.ones((len(part), query.events), dtype=bool)
-        keep[np.repeat(np.arange(len(part)), part.lengths), part.values] = False
-        variants = without(query.take(np.zeros(len(part), dtype=np.int64)), ~keep.ravel())
-        asofs = asof_of(variants, np.full(len(part), asof, dtype=np.int64))
-        drop[start : start + len(part)] = base - ranker.score(variants, asofs)[:, items]
-    return drop
+def _edited(queries: Log, owner: NDArray[np.int64], groups: Ragged, gone: NDArray[np.int64]) -> Log:
+    """A history per variant: that of customer `owner` without the events of group `gone`, or with all of them where it is -1."""
+    variants = queries.take(owner)
+    some = np.flatnonzero(gone >= 0)
+    part = groups.take(gone[some])
+    moved = np.repeat(variants.offsets[some] - queries.offsets[owner[some]], part.lengths)
+    lost = np.zeros(variants.events, dtype=bool)
+    lost[part.values + moved] = True
+    return without(variants, lost)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -106,41 +146,60 @@ class Deletion:
         Args:
             queries: histories of Q customers. asof: int64 [Q] seconds. item: int64 [Q] code of the item to explain.
         """
+        found = effects(self.ranker, queries, asof, item[:, None], grouped=self.grouped)
         named = []
-        for row in range(len(queries)):
-            found = effects(
-                self.ranker, queries.take(np.array([row])), int(asof[row]), item[row : row + 1], grouped=self.grouped
-            )
-            named.append(found.groups.take(np.argsort(-found.effect[:, 0], kind="stable")).values)
+        for customer in range(len(queries)):
+            groups, effect = found.of(customer)
+            rows = groups.take(np.argsort(-effect[:, 0], kind="stable")).values
+            named.append(rows - queries.offsets[customer])
         return Ragged.of(named)
 
 
 def why(
-    shop: Shop, query: Log, asof: int, items: NDArray[np.int64], *, most: int = 3, share: float = 0.1
-) -> list[tuple[Reason, ...]]:
-    """The events that speak most for each item, in words.
+    shop: Shop,
+    queries: Log,
+    asof: NDArray[np.int64],
+    items: Sequence[NDArray[np.int64]],
+    *,
+    most: int = 3,
+    share: float = 0.1,
+) -> list[list[tuple[Reason, ...]]]:
+    """The events that speak most for each item of each customer, in words.
 
     Args:
-        shop: names, language and ranker. query: the log of one customer. asof: seconds.
-        items: int64 [K] codes. most: reasons per item.
+        shop: names, language and ranker. queries: the histories of Q customers. asof: int64 [Q] seconds.
+        items: Q arrays of codes. most: reasons per item.
         share: a reason must move the item at least this share of what the first one does: a list of trifles explains
             nothing.
 
     Returns:
-        K tuples, strongest first; empty where no event of the customer's speaks for the item.
+        For each customer one tuple per item, strongest first; empty where no event of the customer's speaks for it.
     """
-    if shop.ranker is None or query.events == 0:
-        return [()] * len(items)
-    found = effects(shop.ranker, query, asof, items)
-    reasons = []
-    for column in range(len(items)):
-        effect = found.effect[:, column]
-        best = np.argsort(-effect, kind="stable")[:most]
-        floor = max(TRIFLE, share * float(effect.max(initial=0.0)))
-        item = int(items[column])
-        named = [_deed(shop, query, asof, found.groups[g], float(effect[g]), item) for g in best if effect[g] >= floor]
-        reasons.append(tuple(replace(deed, text=words.because(deed.text, shop.language)) for deed in named))
-    return reasons
+    if shop.ranker is None:
+        return [[()] * len(own) for own in items]
+    wide = np.full((len(queries), max((len(own) for own in items), default=0)), -1, dtype=np.int64)
+    for row, own in enumerate(items):
+        wide[row, : len(own)] = own
+    found = effects(shop.ranker, queries, asof, wide)
+    told = []
+    for customer, own in enumerate(items):
+        groups, effect = found.of(customer)
+        told.append(
+            [
+                _spoken(shop, queries, int(asof[customer]), groups, effect[:, column], int(item), most, share)
+                for column, item in enumerate(own)
+            ]
+        )
+    return told
+
+
+def _spoken(
+    shop: Shop, queries: Log, asof: int, groups: Ragged, effect: NDArray[np.float32], item: int, most: int, share: float
+) -> tuple[Reason, ...]:
+    best = np.argsort(-effect, kind="stable")[:most]
+    floor = max(TRIFLE, share * float(effect.max(initial=0.0)))
+    named = [_deed(shop, queries, asof, groups[g], float(effect[g]), item) for g in best if effect[g] >= floor]
+    return tuple(replace(deed, text=words.because(deed.text, shop.language)) for deed in named)
 
 
 def _deed(shop: Shop, query: Log, asof: int, rows: NDArray[np.int64], effect: float, itself: int) -> Reason:

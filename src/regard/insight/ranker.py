@@ -15,6 +15,9 @@ from regard.sequences.log import Log
 from regard.sequences.split import view_until
 from regard.sequences.vocabulary import Vocabulary
 
+BLOCK_CELLS = 8_000_000
+"""Scores held at a time (questions x items): 32 MB of float32."""
+
 
 @runtime_checkable
 class Model(Protocol):
@@ -42,6 +45,14 @@ class Model(Protocol):
         self, queries: Log, asof: NDArray[np.int64], horizons_days: NDArray[np.float64]
     ) -> NDArray[np.float32]:
         """float32 [Q, K] probability of a target event within each horizon."""
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """A scorer that can score a few items without the rest of the catalogue."""
+
+    def score_of(self, queries: Log, asof: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.float32]:
+        """float32 [Q, K], the scores of items (int64 [Q, K], -1 for none); -inf for none."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -111,3 +122,17 @@ class Ranker:
         wide = np.full((len(queries), len(columns)), -np.inf, dtype=np.float32)
         wide[:, columns >= 0] = scores[:, columns[columns >= 0]]
         return wide
+
+    def score_of(self, queries: Log, asof: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.float32]:
+        """float32 [Q, K], what `score` says of some items (int64 [Q, K], -1 for none): -inf for none and for the unknown."""
+        columns = np.append(self.columns(queries.items), -1)[items]
+        if isinstance(self.scorer, Selective):
+            return self.scorer.score_of(self.aligned(queries), asof, columns)
+        found = np.empty(items.shape, dtype=np.float32)
+        size = max(1, BLOCK_CELLS // max(len(self.items), 1))
+        for start in range(0, len(queries), size):
+            rows = np.arange(start, min(start + size, len(queries)))
+            scores = self.scorer.score(self.aligned(queries.take(rows)), asof[rows])
+            found[rows] = np.take_along_axis(scores, np.maximum(columns[rows], 0), axis=1)
+        found[columns < 0] = -np.inf
+        return found

@@ -49,6 +49,21 @@ class Found:
     probabilities: NDArray[np.float32]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Draft:
+    """An answer before its reasons are known.
+
+    Args:
+        level: where it comes from. found: its items. notes: what the reader should know.
+        sources: for each of the V items the own item or the interest that speaks for it; empty where none does.
+    """
+
+    level: Level
+    found: Found
+    sources: list[str | None]
+    notes: tuple[str, ...]
+
+
 def recommend(
     shop: Shop,
     asks: Sequence[Ask],
@@ -94,7 +109,7 @@ def _answer_block(
         list(shop.ranker.score(queries.take(personal), asof[personal])) if shop.ranker and len(personal) else []
     )
     place = {int(row): number for number, row in enumerate(personal)}
-    answers = []
+    drafts = []
     for row, ask in enumerate(asks):
         open_row = allowed.copy()
         open_row[barred[row]] = False
@@ -102,8 +117,19 @@ def _answer_block(
         first = scores[place[row]] if row in place else None
         if first is not None and levels[row] == "counting":
             first = np.where(first > 0, first, -np.inf).astype(np.float32)  # a count of nothing recommends nothing
-        answers.append(_answer(shop, ask, queries, row, asof, levels[row], first, open_row, n, rule, why))
-    return answers
+        drafts.append(_draft(shop, ask, queries, row, levels[row], first, open_row, n))
+    reasons = _reasons(shop, queries, asof, drafts) if why else _none(drafts)
+    return [
+        Answer(
+            customer=ask.customer,
+            items=_written(shop, draft.found, told),
+            fallback_level=draft.level,
+            exclude=rule,
+            model_version=shop.ranker.version if shop.ranker and _ranked(shop, draft.level) else None,
+            notes=draft.notes,
+        )
+        for ask, draft, told in zip(asks, drafts, reasons, strict=True)
+    ]
 
 
 def _level(shop: Shop, queries: Log, row: int, ask: Ask) -> Level:
@@ -132,10 +158,10 @@ def _in_basket(shop: Shop, ask: Ask) -> NDArray[np.int64]:
     return codes[codes >= 0]
 
 
-def _answer(
-    shop: Shop, ask: Ask, queries: Log, row: int, asof: NDArray[np.int64], level: Level,
-    first: NDArray[np.float32] | None, allowed: NDArray[np.bool_], n: int, rule: str, why: bool,
-) -> Answer:  # fmt: skip
+def _draft(
+    shop: Shop, ask: Ask, queries: Log, row: int, level: Level,
+    first: NDArray[np.float32] | None, allowed: NDArray[np.bool_], n: int,
+) -> Draft:  # fmt: skip
     notes: list[str] = []
     sources: list[str | None] = []
     if first is None and level in ("history", "similar"):
@@ -156,16 +182,7 @@ def _answer(
     found = _fill(shop, level, first, allowed, n)
     if len(found.items) < n:
         notes.append(words.fewer(len(found.items), n, shop.language))
-    reasons = _reasons(shop, queries, row, asof, found, level, sources) if why else [()] * len(found.items)
-    used = _ranked(shop, level)
-    return Answer(
-        customer=ask.customer,
-        items=_written(shop, found, reasons),
-        fallback_level=level,
-        exclude=rule,
-        model_version=shop.ranker.version if used and shop.ranker else None,
-        notes=tuple(notes),
-    )
+    return Draft(level=level, found=found, sources=sources, notes=tuple(notes))
 
 
 def _fill(shop: Shop, level: Level, first: NDArray[np.float32] | None, allowed: NDArray[np.bool_], n: int) -> Found:
@@ -219,18 +236,30 @@ def softmax(logits: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def _reasons(
-    shop: Shop, queries: Log, row: int, asof: NDArray[np.int64], found: Found, level: Level, sources: list[str | None]
-) -> list[tuple[Reason, ...]]:
+    shop: Shop, queries: Log, asof: NDArray[np.int64], drafts: Sequence[Draft]
+) -> list[list[tuple[Reason, ...]]]:
+    """Per answer one tuple of reasons per item; the deletions of all answers are scored together."""
+    own = [[name == draft.level for name in draft.found.levels] for draft in drafts]
+    read = [row for row, draft in enumerate(drafts) if _ranked(shop, draft.level) and any(own[row])]
+    deep: dict[int, list[tuple[Reason, ...]]] = {}
+    if read:
+        rows, items = np.array(read), [drafts[row].found.items[own[row]] for row in read]
+        deep = dict(zip(read, explained(shop, queries.take(rows), asof[rows], items), strict=True))
+    return [_told(shop, draft, deep.get(row, [])) for row, draft in enumerate(drafts)]
+
+
+def _none(drafts: Sequence[Draft]) -> list[list[tuple[Reason, ...]]]:
+    return [[()] * len(draft.found.items) for draft in drafts]
+
+
+def _told(shop: Shop, draft: Draft, deep: list[tuple[Reason, ...]]) -> list[tuple[Reason, ...]]:
+    """The reasons of each item of one answer; `deep`: those found by deletion, of the items from the answer's own level."""
     reasons: list[tuple[Reason, ...]] = []
-    own = np.array([name == level for name in found.levels], dtype=bool)
-    deep: list[tuple[Reason, ...]] = []
-    if _ranked(shop, level) and own.any():
-        deep = explained(shop, queries.take(np.array([row])), int(asof[row]), found.items[own])
-    for code, name in zip(found.items, found.levels, strict=True):
-        if name == level and _ranked(shop, name):
+    for code, name in zip(draft.found.items, draft.found.levels, strict=True):
+        if name == draft.level and _ranked(shop, name):
             reasons.append(deep[len(reasons)] or (_popular(shop, int(code)),))
-        elif name == level and sources:
-            reasons.append((_by_source(shop, name, sources[int(code)] or ""),))
+        elif name == draft.level and draft.sources:
+            reasons.append((_by_source(shop, name, draft.sources[int(code)] or ""),))
         else:
             reasons.append((fallback.general_reason(shop, name, int(code)),))
     return reasons
