@@ -155,9 +155,68 @@ def test_wide_letters_fit_too(tmp_path: Path) -> None:
     call("init", tmp_path / "店", "--lang", "zh")
     seen = call("ingest", tmp_path / "店", files["events"], "--items", files["items"])
     assert seen.exit_code == 0, seen.output
-    answer = shown("recommend", tmp_path / "店", buyer(tmp_path / "店"), "--why")
-    assert "因为您" in answer
-    assert max(width(line.rstrip()) for line in answer.splitlines()) <= 80
+    folder, who, what = tmp_path / "店", buyer(tmp_path / "店"), item(tmp_path / "店")
+    assert "因为您" in shown("recommend", folder, who, "--why")
+    for words in (
+        ("recommend", folder, who, "--why"), ("recommend", folder, "nobody"), ("similar", folder, what),
+        ("similar", folder, "--trending"), ("similar", folder, "--new", "--days", 100), ("intent", folder, who),
+        ("explain", folder, who), ("history", folder), ("doctor", folder),
+    ):  # fmt: skip
+        said = shown(*words)
+        assert max(width(line.rstrip()) for line in said.splitlines()) <= 80, words
+        assert not {"item", "name", "customers", "rows", "from", "event", "chance", "accepted"} & set(said.split()), (
+            words
+        )
+
+
+def test_the_workspace_speaks_unless_told_otherwise(shop_folder: Path) -> None:
+    who = buyer(shop_folder)
+    assert "商品" in shown("recommend", shop_folder, who, "--lang", "zh")
+    assert "商品" not in shown("recommend", shop_folder, who)
+    assert "unknown language 'fr'" in refused(2, "recommend", shop_folder, who, "--lang", "fr")[0]
+
+
+def test_what_an_ingest_found_is_said_in_plain_words(tmp_path: Path) -> None:
+    rows = [f"ann,purchase,i{n},2024-01-{n + 1:02},o{n},1,2.0,Lamp {n}" for n in range(25)]
+    rows += [f"ann,purchase,POST,2024-01-{n + 1:02},o{n},1,{1 + 90 * (n % 2)},POSTAGE" for n in range(12)]
+    rows += ["ann,refund,i1,2024-01-28,o1,1,2.0,Lamp 1", ",purchase,i1,2024-01-28,o9,1,2.0,Lamp 1"]
+    head = "customer,behaviour,item,time,order,quantity,price,item_name"
+    (tmp_path / "a.csv").write_text("\n".join([head, *rows]))
+    (tmp_path / "b.csv").write_text("\n".join([head, *rows[20:]]))
+    call("init", tmp_path / "shop")
+    said = " ".join(shown("ingest", tmp_path / "shop", tmp_path / "a.csv", tmp_path / "b.csv").split())
+    assert "b.csv has 18 rows in common with a.csv: they count once" in said
+    assert "rejected: no customer 2" in said
+    assert "1 refunds, 1 matched to a purchase" in said
+    assert "12 rows are postage and the like, never recommended: POST 12" in said
+    again = shown("ingest", tmp_path / "shop", tmp_path / "a.csv")
+    assert "nothing new: the store has all of these rows already" in again and "nothing written" in again
+
+
+def test_a_known_table_is_said_to_be_known(shop_folder: Path, export: dict[str, Path]) -> None:
+    again = told("ingest", "ingest", shop_folder, "--items", export["items"])
+    assert (again["number"], again["tables_unchanged"]) == (None, ["items"])
+    said = shown("ingest", shop_folder, "--items", export["items"])
+    assert "items table: nothing new, all 40 rows are known  nothing written" in said
+
+
+def test_an_evaluation_is_printed_whole(shop_folder: Path, stand_in: None) -> None:
+    call("train", shop_folder, "--seed", 3)
+    said = shown("evaluate", shop_folder)
+    for heading in ("Histories that are a little wrong", "Chances to buy", "Are the reasons true?"):
+        assert heading in said
+    told("evaluate", "evaluate", shop_folder)
+
+
+def test_every_verb_and_option_says_what_it_is_for() -> None:
+    import typer.main
+
+    group: Any = typer.main.get_command(app)
+    for name, command in group.commands.items():
+        assert command.help and command.help.strip().endswith("."), name
+        for parameter in command.params:
+            assert parameter.help and parameter.help.strip().endswith("."), (name, parameter.name)
+        assert "Usage" in shown(name, "--help")
 
 
 def test_columns_are_shown_before_anything_is_written(export: dict[str, Path], tmp_path: Path) -> None:
@@ -255,7 +314,7 @@ def test_demo_goes_the_whole_way(tmp_path: Path, stand_in: None) -> None:
     (tmp_path / "mine").mkdir()
     assert "is no demo" in refused(1, "demo", tmp_path / "mine", *small)[0]
     text = shown("demo", tmp_path / "again", *small, "--lang", "zh")
-    assert "What to try next" in text
+    assert "接下来可以试试" in text and "What to try next" not in text
     command = next(line.split() for line in text.splitlines() if line.startswith("  regard recommend"))
     assert call(*command[1:]).exit_code == 0
 
@@ -279,7 +338,7 @@ def test_ids_and_units_from_files(tmp_path: Path) -> None:
 
 def test_as_a_program(shop_folder: Path) -> None:
     """Through a real process: no stray output, a closed pipe is no error, nothing on stderr with --json."""
-    command = [sys.executable, "-c", "from regard.cli import main; main()"]
+    command = [sys.executable, "-m", "regard"]
     environment = {**os.environ, "COLUMNS": "80"}
 
     def process(*words: object) -> subprocess.CompletedProcess[str]:

@@ -12,18 +12,23 @@ from rich.table import Table
 from rich.text import Text
 
 from regard.cli.screen import Folder, Screen, heading, table, verb
+from regard.cli.words import Words
 from regard.errors import UsageError
 
 Customers = Annotated[
-    list[str] | None, typer.Argument(metavar="[CUSTOMER]...", help="Customer ids, one or many.", show_default=False)
+    list[str] | None, typer.Argument(metavar="CUSTOMER", help="Customer ids, one or many.", show_default=False)
 ]
-Count = Annotated[int, typer.Option("-n", "--count", help="Items per answer.", min=1)]
+Count = Annotated[int, typer.Option("-n", "--count", metavar="N", help="Items per answer.", min=1)]
 Filter = Annotated[
     str | None,
-    typer.Option("--filter", help="Condition on item columns, such as 'category = \"lights\" and price < 20'."),
+    typer.Option(
+        "--filter",
+        metavar="CONDITION",
+        help="Condition on item columns, such as 'category = \"lights\" and price < 20'.",
+    ),
 ]
 Stock = Annotated[
-    str | None, typer.Option("--stock", metavar="FILE", help="Lines 'item' or 'item,units': what is in stock.")
+    str | None, typer.Option("--stock", metavar="FILE", help="File of what is in stock: lines 'item' or 'item,units'.")
 ]
 Allow = Annotated[
     list[str] | None, typer.Option("--allow", metavar="ID|@FILE", help="Only these items; may be repeated.")
@@ -33,16 +38,28 @@ Deny = Annotated[
 ]
 Exclude = Annotated[
     str | None,
-    typer.Option("--exclude", help="Own items that are no candidates: none, target or seen; by the data unless given."),
+    typer.Option(
+        "--exclude",
+        metavar="RULE",
+        help="Own items left out: none, those bought (target) or any seen; by the data unless given.",
+    ),
 ]
-ModelId = Annotated[str | None, typer.Option("--model", help="Model id; the newest unless given.")]
-Language = Annotated[str | None, typer.Option("--lang", help="en or zh, of reasons; the workspace's unless given.")]
+ModelId = Annotated[
+    str | None, typer.Option("--model", metavar="ID", help="A model by its id; the newest good one unless given.")
+]
+Language = Annotated[
+    str | None, typer.Option("--lang", metavar="en|zh", help="Language of the answer; the workspace's unless given.")
+]
 Basket = Annotated[
     list[str] | None, typer.Option("--basket", metavar="ITEM", help="An item in the open basket; may be repeated.")
 ]
 Interest = Annotated[
     list[str] | None,
-    typer.Option("--interest", metavar="WHAT", help="Declared interest: item, column value, 'column=value' or word."),
+    typer.Option(
+        "--interest",
+        metavar="WHAT",
+        help="What a newcomer likes: an item, a value of a column, 'column=value' or a word.",
+    ),
 ]
 
 
@@ -78,6 +95,7 @@ def recommend(
     import regard
 
     shop = regard.open(folder)
+    say = Words(lang or shop.config.language)
     limits: dict[str, Any] = {
         "n": count,
         "exclude": exclude,
@@ -94,62 +112,69 @@ def recommend(
                 "--all answers for every customer of the log", hint="leave out ids, --basket and --interest"
             )
         batch = shop.recommend_all(all, why=why, progress=screen.progress, **limits)
-        said = f"{batch.customers:,} customers, {batch.rows:,} rows in {batch.path}"
-        screen.show(batch.to_json(), lambda out: out.print(said, soft_wrap=True))
+        figures = {"customers": f"{batch.customers:,}", "rows": f"{batch.rows:,}", "path": batch.path}
+        said = say("{customers} customers, {rows} rows in {path}", **figures)
+        screen.show(batch.to_json(), lambda out: out.print(said, markup=False, soft_wrap=True))
         return
     asked: list[str | None] = [*customers] if customers else [None]
     told: dict[str, Any] = {"events": list(basket or ()), "interests": list(interest or ())}
     answers = shop.recommend(asked, why=why, **told, **limits)
-    screen.show({"answers": [answer.to_json() for answer in answers]}, lambda out: print_answers(out, answers))
+    screen.show({"answers": [answer.to_json() for answer in answers]}, lambda out: print_answers(out, answers, say))
 
 
-def print_answers(out: Console, answers: Sequence[Any]) -> None:
+_LEFT_OUT = {"none": "own items stay in", "target": "already wanted left out", "seen": "seen items left out"}
+
+
+def print_answers(out: Console, answers: Sequence[Any], say: Words) -> None:
     """One block per customer: where the answer comes from, the items, the reasons."""
     for number, answer in enumerate(answers):
         if number:
             out.print()
-        source = {
-            "model": f"model {answer.model_version}",
-            "history": f"the events given, model {answer.model_version}",
-        }
-        where = (
-            source.get(answer.fallback_level, answer.fallback_level) if answer.model_version else answer.fallback_level
-        )
-        left_out = {"none": "own items stay in", "target": "already wanted left out", "seen": "seen items left out"}
-        note = f"from {where} · {left_out[answer.exclude]} (--exclude {answer.exclude})"
-        heading(out, answer.customer or "anonymous", note=note)
+        source = _source(answer, say)
+        note = f"{say('from {source}', source=source)} · {say(_LEFT_OUT[answer.exclude])} (--exclude {answer.exclude})"
+        heading(out, answer.customer or say("anonymous"), note=note)
         for line in answer.notes:
             out.print(Text(line, style="yellow"))
-        out.print(_items(answer))
+        out.print(_items(answer, say))
 
 
-def _items(answer: Any) -> Table:
+def _source(answer: Any, say: Words) -> str:
+    """Who answers: the model by its id, or the level that the answer fell back to."""
+    if not answer.model_version or answer.fallback_level not in ("model", "history"):
+        return say(answer.fallback_level)
+    model = say("model {model}", model=answer.model_version)
+    return say("the events given, {source}", source=model) if answer.fallback_level == "history" else model
+
+
+def _items(answer: Any, say: Words) -> Table:
     """Rank, id, name, chance; reasons below each name; where an item comes from only if that differs."""
     chances = any(item.probability is not None for item in answer.items)
     mixed = any(item.level != answer.fallback_level for item in answer.items)
-    columns = ["#", "item", "name", *(["chance"] if chances else []), *(["from"] if mixed else [])]
-    made = table(*columns, right=("#", "chance"), wide="name", wrap=any(item.reasons for item in answer.items))
+    extra = [say(name) for name, there in (("chance", chances), ("from", mixed)) if there]
+    wrap = any(item.reasons for item in answer.items)
+    made = table("#", say("item"), say("name"), *extra, right=("#", say("chance")), wide=say("name"), wrap=wrap)
     made.columns[1].max_width = 20
     for rank, item in enumerate(answer.items, start=1):
         lines = [item.name] if item.name else []
         name = Text("\n".join([*lines, *(reason.text for reason in item.reasons)]), style="dim")
         name.stylize("not dim", 0, len(item.name))
         chance = "" if item.probability is None else f"{item.probability:.1%}"
-        made.add_row(str(rank), item.item, name, *([chance] if chances else []), *([item.level] if mixed else []))
+        made.add_row(str(rank), item.item, name, *([chance] if chances else []), *([say(item.level)] if mixed else []))
     return made
 
 
 def similar(
     screen: Screen,
     folder: Folder,
-    items: Annotated[
-        list[str] | None, typer.Argument(metavar="[ITEM]...", help="Item ids.", show_default=False)
-    ] = None,
+    items: Annotated[list[str] | None, typer.Argument(metavar="ITEM", help="Item ids.", show_default=False)] = None,
     count: Count = 10,
     trending: Annotated[bool, typer.Option("--trending", help="What grows, beyond luck.")] = False,
     new: Annotated[bool, typer.Option("--new", help="What is new.")] = False,
     days: Annotated[
-        int | None, typer.Option("--days", help="Length of 'recent' for --trending (7) and --new (30).")
+        int | None,
+        typer.Option(
+            "--days", metavar="DAYS", help="Length of 'recent'; 7 for --trending and 30 for --new unless given."
+        ),
     ] = None,
     filter: Filter = None,
     model: ModelId = None,
@@ -160,79 +185,84 @@ def similar(
     if sum((bool(items), trending, new)) != 1:
         raise UsageError("name items, or --trending, or --new", hint="regard similar shop 85123A")
     shop = regard.open(folder)
+    say = Words(shop.config.language)
     if trending:
         growing = shop.trending(n=count, days=days or 7, filter=filter)
-        screen.show(growing.to_json(), lambda out: _trending(out, growing))
+        screen.show(growing.to_json(), lambda out: _trending(out, growing, say))
     elif new:
         fresh = shop.new(n=count, days=days or 30, filter=filter)
-        screen.show(fresh.to_json(), lambda out: _new(out, fresh))
+        screen.show(fresh.to_json(), lambda out: _new(out, fresh, say))
     else:
         answers = shop.similar(list(items or ()), n=count, filter=filter, model=model)
-        screen.show({"answers": [answer.to_json() for answer in answers]}, lambda out: _similar(out, answers))
+        screen.show({"answers": [answer.to_json() for answer in answers]}, lambda out: _similar(out, answers, say))
 
 
-def _similar(out: Console, answers: Sequence[Any]) -> None:
+_WITNESSES = {"model": "the model", "customers": "shared customers", "content": "its content"}
+
+
+def _similar(out: Console, answers: Sequence[Any], say: Words) -> None:
+    columns = [say(name) for name in ("item", "name", "score", "because of")]
     for answer in answers:
         heading(out, answer.item, note=answer.name)
-        made = table("#", "item", "name", "score", "because of", right=("#", "score"), wide="name")
+        made = table("#", *columns, right=("#", columns[2]), wide=columns[1])
         for rank, item in enumerate(answer.items, start=1):
-            made.add_row(str(rank), item.item, item.name, f"{item.score:.2f}", ", ".join(item.witnesses))
+            because = ", ".join(say(_WITNESSES[name]) for name in item.witnesses)
+            made.add_row(str(rank), item.item, item.name, f"{item.score:.2f}", because)
         out.print(made)
 
 
-def _trending(out: Console, growing: Any) -> None:
-    heading(out, f"Growing in the last {growing.days} days", note="beyond luck and beyond the shop's own growth")
+def _trending(out: Console, growing: Any, say: Words) -> None:
+    note = say("beyond luck and beyond the shop's own growth")
+    heading(out, say("Growing in the last {days} days", days=growing.days), note=note)
     if not growing.items:
-        out.print("Nothing grows for sure.")
+        out.print(say("Nothing grows for sure."))
         return
-    made = table(
-        "#",
-        "item",
-        "name",
-        "customers",
-        "growth",
-        "at least",
-        right=("#", "customers", "growth", "at least"),
-        wide="name",
-    )
+    columns = [say(name) for name in ("item", "name", "customers", "growth", "at least")]
+    made = table("#", *columns, right=("#", *columns[2:]), wide=columns[1])
     for rank, item in enumerate(growing.items, start=1):
-        growth = "new" if item.growth is None else f"{item.growth:.1f} x"
-        made.add_row(str(rank), item.item, item.name, f"{item.customers:,}", growth, f"{item.at_least:.1f} x")
+        growth = say("new") if item.growth is None else say("{times} x", times=f"{item.growth:.1f}")
+        least = say("{times} x", times=f"{item.at_least:.1f}")
+        made.add_row(str(rank), item.item, item.name, f"{item.customers:,}", growth, least)
     out.print(made)
 
 
-def _new(out: Console, fresh: Any) -> None:
-    heading(out, f"New in the last {fresh.days} days")
+def _new(out: Console, fresh: Any, say: Words) -> None:
+    heading(out, say("New in the last {days} days", days=fresh.days))
     if not fresh.items:
-        out.print("Nothing is new.")
+        out.print(say("Nothing is new."))
         return
-    made = table("#", "item", "name", "since", "customers", right=("#", "customers"), wide="name")
+    columns = [say(name) for name in ("item", "name", "since", "customers")]
+    made = table("#", *columns, right=("#", columns[3]), wide=columns[1])
     for rank, item in enumerate(fresh.items, start=1):
-        made.add_row(str(rank), item.item, item.name, (item.since or "not yet")[:10], f"{item.customers:,}")
+        since = item.since[:10] if item.since else say("not yet")
+        made.add_row(str(rank), item.item, item.name, since, f"{item.customers:,}")
     out.print(made)
 
 
 def intent(
     screen: Screen,
     folder: Folder,
-    customers: Annotated[list[str], typer.Argument(metavar="CUSTOMER...", help="Customer ids.", show_default=False)],
-    days: Annotated[list[int] | None, typer.Option("--days", help="Horizon in days; may be repeated.")] = None,
+    customers: Annotated[list[str], typer.Argument(metavar="CUSTOMER", help="Customer ids.", show_default=False)],
+    days: Annotated[
+        list[int] | None, typer.Option("--days", metavar="DAYS", help="Within how many days; may be repeated.")
+    ] = None,
     model: ModelId = None,
 ) -> None:
     """Say how likely customers are to buy within some days."""
     import regard
 
-    answers = regard.open(folder).intent(customers, days=days or None, model=model)
-    screen.show({"answers": [answer.to_json() for answer in answers]}, lambda out: _intents(out, answers))
+    shop = regard.open(folder)
+    answers, say = shop.intent(customers, days=days or None, model=model), Words(shop.config.language)
+    screen.show({"answers": [answer.to_json() for answer in answers]}, lambda out: _intents(out, answers, say))
 
 
-def _intents(out: Console, answers: Sequence[Any]) -> None:
-    horizons = [f"{p.days} d" for p in answers[0].propensities]
-    made = table("customer", *horizons, "from", right=horizons)
+def _intents(out: Console, answers: Sequence[Any], say: Words) -> None:
+    horizons = [say("{days} d", days=p.days) for p in answers[0].propensities]
+    made = table(say("customer"), *horizons, say("from"), right=horizons)
     for answer in answers:
-        where = f"model {answer.model_version}" if answer.model_version else answer.fallback_level
+        where = say("model {model}", model=answer.model_version) if answer.model_version else say(answer.fallback_level)
         made.add_row(answer.customer, *(f"{p.probability:.1%}" for p in answer.propensities), where)
-    heading(out, "Chance to buy within")
+    heading(out, say("Chance to buy within"))
     out.print(made)
 
 
@@ -241,9 +271,9 @@ def explain(
     folder: Folder,
     customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="Customer id.", show_default=False)],
     item: Annotated[
-        str | None, typer.Argument(metavar="[ITEM]", help="Item id; the first recommended unless given.")
+        str | None, typer.Argument(metavar="ITEM", help="Item id; the first recommended unless given.")
     ] = None,
-    count: Annotated[int, typer.Option("-n", "--count", help="Events named.", min=1)] = 10,
+    count: Annotated[int, typer.Option("-n", "--count", metavar="N", help="Events named.", min=1)] = 10,
     exclude: Exclude = None,
     model: ModelId = None,
     lang: Language = None,
@@ -251,20 +281,22 @@ def explain(
     """Name the events that speak for or against an item."""
     import regard
 
-    answer = regard.open(folder).explain(customer, item, n=count, exclude=exclude, model=model, language=lang)
-    screen.show(answer.to_json(), lambda out: _explanation(out, answer))
+    shop = regard.open(folder)
+    say = Words(lang or shop.config.language)
+    answer = shop.explain(customer, item, n=count, exclude=exclude, model=model, language=lang)
+    screen.show(answer.to_json(), lambda out: _explanation(out, answer, say))
 
 
-def _explanation(out: Console, answer: Any) -> None:
-    place = f"place {answer.rank:,}" if answer.rank else "no candidate"
-    source = f"model {answer.model_version}" if answer.model_version else "counting"
+def _explanation(out: Console, answer: Any, say: Words) -> None:
+    place = say("place {rank}", rank=f"{answer.rank:,}") if answer.rank else say("no candidate")
+    source = say("model {model}", model=answer.model_version) if answer.model_version else say("counting")
     heading(out, f"{answer.customer}: {answer.name or answer.item}", note=f"{place} · {source}")
-    made = table("effect", "event", right=("effect",), wide="event", wrap=True)
+    made = table(say("effect"), say("event"), right=(say("effect"),), wide=say("event"), wrap=True)
     for reason in answer.reasons:
         made.add_row(f"{reason.effect:+.3f}", reason.text)
     out.print(made)
     unit = " (log-odds)" if answer.model_version else ""
-    out.print(Text(f"effect: what the item's score loses when these events are deleted{unit}", style="dim"))
+    out.print(Text(say(f"effect: what the item's score loses when these events are deleted{unit}"), style="dim"))
 
 
 def listed(words: Sequence[str]) -> list[str]:

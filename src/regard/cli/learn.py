@@ -10,6 +10,7 @@ from rich.text import Text
 
 from regard.cli.progress import span
 from regard.cli.screen import Folder, Screen, heading, table, verb
+from regard.cli.words import Words
 
 if TYPE_CHECKING:
     from regard.workspace import TrainReport
@@ -24,88 +25,177 @@ def add_to(app: typer.Typer) -> None:
 def train(
     screen: Screen,
     folder: Folder,
-    budget: Annotated[str, typer.Option("--budget", help="Wall time of everything: 300, 300s, 5m.")] = "300",
-    steps: Annotated[int | None, typer.Option("--steps", help="Exactly so many steps; repeats a run.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Another seed, another model of the same kind.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume/--afresh", help="Take up an interrupted training.")] = True,
+    budget: Annotated[
+        str, typer.Option("--budget", metavar="TIME", help="How long it may take in all: 300, 300s, 5m.")
+    ] = "300",
+    steps: Annotated[
+        int | None, typer.Option("--steps", metavar="N", help="Exactly so many steps instead; repeats a run.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="What chance is drawn from; another seed, another model.")
+    ] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume/--afresh", help="Go on with an interrupted training, or begin afresh.")
+    ] = True,
 ) -> None:
     """Train a model on all events."""
     import regard
 
     shop = regard.open(folder)
     report = shop.train(budget=budget, steps=steps, seed=seed, resume=resume, progress=screen.progress)
-    screen.show(report.to_json(), lambda out: _trained(out, report, folder))
+    screen.show(report.to_json(), lambda out: _trained(out, report, folder, Words(shop.config.language)))
 
 
-def _trained(out: Console, report: TrainReport, folder: str) -> None:
-    heading(out, f"model {report.model}", note=f"trained in {span(report.seconds)}, in {report.folder}")
-    made = table("", "", right=())
+def _trained(out: Console, report: TrainReport, folder: str, say: Words) -> None:
+    from regard.report.speech import Speech
+
+    took = say("trained in {time}, in {folder}", time=span(report.seconds), folder=report.folder)
+    heading(out, say("model {model}", model=report.model), note=took)
+    made, known = table("", ""), Speech(say.language)
     made.show_header = False
     for name, value in report.card.items():
         if isinstance(value, str | int | float) and not isinstance(value, bool):
-            made.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) else f"{value}")
+            said = value if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else f"{value:,.5g}"
+            made.add_row(known.card(name), said)
     out.print(made)
-    out.print(Text(f"next: regard evaluate {folder}, regard recommend {folder} CUSTOMER --why", style="dim"))
+    commands = f"regard evaluate {folder}, regard recommend {folder} CUSTOMER --why"
+    out.print(Text(say("next: {command}", command=commands), style="dim"))
 
 
 def evaluate(
     screen: Screen,
     folder: Folder,
-    days: Annotated[int, typer.Option("--days", help="Length of the test period.", min=1)] = 30,
-    mask: Annotated[str | None, typer.Option("--mask", help="none, target or seen; by the data unless given.")] = None,
+    days: Annotated[
+        int, typer.Option("--days", metavar="DAYS", help="How many of the last days are hidden.", min=1)
+    ] = 30,
+    mask: Annotated[
+        str | None,
+        typer.Option(
+            "--mask",
+            metavar="RULE",
+            help="Own items left out: none, those bought (target) or any seen; by the data unless given.",
+        ),
+    ] = None,
 ) -> None:
     """Compare the model with every baseline, on events none has seen."""
     import regard
 
     shop = regard.open(folder)
     found = shop.evaluate(days=days, mask=mask, progress=screen.progress)
-    data = found.to_json(shop.config.language)
-    screen.show(data, lambda out: print_evaluation(out, data))
+    say = Words(shop.config.language)
+    data = found.to_json(say.language)
+    screen.show(data, lambda out: _evaluated(out, data, say))
 
 
-def print_evaluation(out: Console, data: dict[str, Any]) -> None:
-    """The table of an evaluation, best first, the model marked; the verdict; the worst slices."""
+def _evaluated(out: Console, data: dict[str, Any], say: Words) -> None:
+    metric = _headline(data)
+    print_table(out, data, say)
+    _slices(out, data["slices"][:5], metric, say)
+    _damage(out, data["robustness"], metric, say)
+    _chances(out, data["propensity"], say)
+    _reasons(out, data["faithfulness"], say)
+
+
+def _headline(data: dict[str, Any]) -> str:
+    """The metric by which methods are ordered: the first, as `evaluate` orders them."""
+    return str(next(iter(data["model"])))
+
+
+def print_table(out: Console, data: dict[str, Any], say: Words) -> None:
+    """The table of an evaluation, best first, the model marked; and the verdict."""
+    from regard.evaluation.verdict import baseline_name, metric_name
+
     split = data["split"]
-    cut = f", cut {split['cut'][:10]}" if split["cut"] else ""
-    heading(
-        out,
-        f"{split['customers']:,} customers",
-        note=f"{split['kind']} split{cut}, mask {split['mask']}, hash {split['hash']}",
-    )
-    rows = {"model": data["model"], **data["baselines"]}
-    metrics = [name for name in data["model"] if name in ("ndcg_at_10", "hr_at_10", "recall_at_10", "mrr_at_10")][:3]
-    shown = [name.upper().replace("_AT_", "@") for name in metrics]
-    made = table("", *shown, "95 % interval", right=shown)
+    cut = say(", cut {day}", day=split["cut"][:10]) if split["cut"] else ""
+    how = {"kind": say(split["kind"]), "cut": cut, "mask": split["mask"], "hash": split["hash"]}
+    note = say("{kind} split{cut}, mask {mask}, hash {hash}", **how)
+    heading(out, say("{customers} customers", customers=f"{split['customers']:,}"), note=note)
+    rows = {"": data["model"], **data["baselines"]}
+    metrics = list(data["model"])[:3]
+    shown = [metric_name(name) for name in metrics]
+    made = table("", *shown, say("95 % interval"), right=shown)
     for name in sorted(rows, key=lambda name: -(rows[name][metrics[0]]["mean"] or 0)):
-        cells = [f"{rows[name][metric]['mean'] or 0:.4f}" for metric in metrics]
-        ends = rows[name][metrics[0]]["interval"]
-        interval = f"{ends[0]:.4f} to {ends[1]:.4f}" if ends else "too few"
-        made.add_row(name.replace("_", " "), *cells, interval, style="bold" if name == "model" else "")
+        cells = [_number(rows[name][metric]["mean"]) for metric in metrics]
+        label = baseline_name(name, say.language) if name else say("model")
+        made.add_row(label, *cells, _interval(rows[name][metrics[0]], say), style="" if name else "bold")
+    made.columns[0].max_width, made.columns[0].no_wrap = 28, False
     out.print(made)
     out.print(Text(data["verdict"]["words"]))
-    _slices(out, data["slices"][:5], metrics[0])
 
 
-def _slices(out: Console, slices: list[dict[str, Any]], metric: str) -> None:
+def _number(value: float | None, sign: str = "") -> str:
+    return "–" if value is None else f"{value:{sign}.4f}"
+
+
+def _interval(found: dict[str, Any], say: Words, sign: str = "") -> str:
+    ends = found["interval"]
+    return f"{ends[0]:{sign}.4f} … {ends[1]:{sign}.4f}" if ends else say("too few")
+
+
+def _slices(out: Console, slices: list[dict[str, Any]], metric: str, say: Words) -> None:
+    from regard.evaluation.verdict import metric_name
+
     if not slices:
         return
     out.print()
-    heading(out, "Where it does worst")
+    heading(out, say("Where it does worst"))
     compared = any(found["difference"] for found in slices)
-    made = table(
-        "slice",
-        "customers",
-        "model",
-        *(["against best"] if compared else []),
-        right=("customers", "model", "against best"),
-    )
+    figures = [say("customers"), metric_name(metric), *([say("against best")] if compared else [])]
+    made = table(say("group"), *figures, right=figures)
     for found in slices:
-        cells = [
-            f"{found['title']} {found['label']}".replace("_", " "),
-            f"{found['n']:,}",
-            f"{found['model'][metric]['mean'] or 0:.4f}",
-        ]
-        if compared:
-            cells.append(f"{found['difference'][metric]['mean'] or 0:+.4f}")
-        made.add_row(*cells)
+        cells = [f"{found['title']}: {found['label']}", f"{found['n']:,}", _number(found["model"][metric]["mean"])]
+        made.add_row(*cells, *([_number(found["difference"][metric]["mean"], "+")] if compared else []))
+    out.print(made)
+
+
+def _damage(out: Console, damages: list[dict[str, Any]], metric: str, say: Words) -> None:
+    from regard.evaluation.verdict import metric_name
+
+    if not damages:
+        return
+    out.print()
+    heading(out, say("Histories that are a little wrong"))
+    figures = [say("customers"), metric_name(metric), say("change")]
+    made = table(say("damage"), *figures, say("95 % interval"), right=figures)
+    words = {"dropped": "{share} of the events dropped", "shuffled": "{share} of the baskets moved"}
+    for found in damages:
+        value, change = found["model"][metric], found["difference"][metric]
+        damage = say(words[found["change"]], share=f"{found['share']:.0%}")
+        numbers = (f"{value['n']:,}", _number(value["mean"]), _number(change["mean"], "+"))
+        made.add_row(damage, *numbers, _interval(change, say, "+"))
+    out.print(made)
+
+
+def _chances(out: Console, chances: list[dict[str, Any]], say: Words) -> None:
+    if not chances:
+        return
+    out.print()
+    heading(out, say("Chances to buy"), note=say("log loss of the model beside the better of base rate and recency"))
+    figures = [say("customers"), "AUROC", say("log loss"), say("simplest"), "ECE"]
+    made = table(say("within"), *figures, right=figures)
+    for found in chances:
+        ours, best = found["model"], found["baselines"].get(found["verdict"]["best_baseline"], {})
+        simplest = _number(best["log_loss"]["mean"]) if best else "–"
+        values = (
+            _number(ours["auroc"]["mean"]),
+            _number(ours["log_loss"]["mean"]),
+            simplest,
+            _number(ours["ece"]["mean"]),
+        )
+        made.add_row(say("{days} d", days=found["days"]), f"{found['n']:,}", *values)
+    out.print(made)
+
+
+def _reasons(out: Console, groups: list[dict[str, Any]], say: Words) -> None:
+    found = next((group for group in groups if group["group"] == "all" and group["n"]), None)
+    if found is None:
+        return
+    out.print()
+    heading(out, say("Are the reasons true?"), note=say("what an item's score loses while five events are deleted"))
+    words = {"explained": "the named events", "recency": "the latest events", "random": "any events"}
+    figures = [say("customers"), say("loss")]
+    made = table(say("deleted first"), *figures, say("95 % interval"), right=figures)
+    for order, phrase in words.items():
+        area = found["curves"][order]["area"]
+        made.add_row(say(phrase), f"{found['n']:,}", _number(area["mean"]), _interval(area, say))
     out.print(made)

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.text import Text
 
 from regard.cli.ask import Language, print_answers
-from regard.cli.learn import print_evaluation
+from regard.cli.learn import print_table
 from regard.cli.screen import Folder, Screen, heading, verb
+from regard.cli.words import Words
 from regard.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -29,18 +30,26 @@ def report(screen: Screen, folder: Folder, lang: Language = None) -> None:
     """Write a page that opens offline: data, figures, customers, reasons."""
     import regard
 
-    page = regard.open(folder).report(lang, progress=screen.progress)
-    screen.show({"page": str(page)}, lambda out: out.print(f"wrote {page}", soft_wrap=True))
+    shop = regard.open(folder)
+    said = Words(lang or shop.config.language)
+    page = shop.report(lang, progress=screen.progress)
+    screen.show(
+        {"page": str(page)}, lambda out: out.print(said("wrote {path}", path=page), markup=False, soft_wrap=True)
+    )
 
 
 def demo(
     screen: Screen,
-    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="A new folder.")] = Path("demo"),
-    customers: Annotated[int, typer.Option("--customers", help="Of the simulated shop.", min=30)] = 2000,
-    items: Annotated[int, typer.Option("--items", help="Of the simulated shop.", min=20)] = 800,
-    budget: Annotated[str, typer.Option("--budget", help="Wall time of training.")] = "90",
-    seed: Annotated[int, typer.Option("--seed", help="Another seed, another shop.")] = 7,
-    lang: Annotated[str, typer.Option("--lang", help="en or zh, of the shop and the page.")] = "en",
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")] = Path("demo"),
+    customers: Annotated[
+        int, typer.Option("--customers", metavar="N", help="Customers of the simulated shop.", min=30)
+    ] = 2000,
+    items: Annotated[int, typer.Option("--items", metavar="N", help="Items of the simulated shop.", min=20)] = 800,
+    budget: Annotated[str, typer.Option("--budget", metavar="TIME", help="How long training may take.")] = "90",
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="What chance is drawn from; another seed, another shop.")
+    ] = 7,
+    lang: Annotated[str, typer.Option("--lang", metavar="en|zh", help="Language of the shop and the page.")] = "en",
 ) -> None:
     """Go the whole way with a simulated shop: ingest, train, evaluate, report."""
     from regard import simulate
@@ -60,7 +69,7 @@ def demo(
     found = shop.evaluate(progress=screen.progress).to_json(lang)
     page = shop.report(lang, progress=screen.progress)
     someone = _someone(shop)
-    answer = shop.recommend(someone, n=3, why=True)
+    answer = shop.recommend(someone, n=3, why=True, language=lang)
     screen.show(
         {
             "folder": str(folder),
@@ -71,7 +80,7 @@ def demo(
             "customer": someone,
             "recommend": answer.to_json(),
         },
-        lambda out: _shown(out, folder, page, found, answer),
+        lambda out: _shown(out, folder, page, found, answer, Words(lang)),
     )
 
 
@@ -100,15 +109,15 @@ def _someone(shop: Workspace) -> str:
     return log.customers.id(by_length[len(by_length) // 2])
 
 
-def _shown(out: Console, folder: Path, page: Path, found: dict[str, Any], answer: Any) -> None:
+def _shown(out: Console, folder: Path, page: Path, found: dict[str, Any], answer: Any, say: Words) -> None:
     out.print()
-    print_evaluation(out, {**found, "slices": []})
+    print_table(out, found, say)
     out.print()
-    print_answers(out, [answer])
+    print_answers(out, [answer], say)
     out.print()
-    heading(out, "The report page", note="opens offline")
-    out.print(f"  {page.resolve()}", soft_wrap=True)
-    heading(out, "What to try next")
+    heading(out, say("The report page"), note=say("opens offline"))
+    out.print(f"  {page.resolve()}", markup=False, soft_wrap=True)
+    heading(out, say("What to try next"))
     for line in (
         f"regard recommend {folder} {answer.customer} -n 10 --why",
         f"regard similar {folder} {answer.items[0].item}" if answer.items else f"regard similar {folder} --new",
