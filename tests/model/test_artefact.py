@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +56,7 @@ def test_what_is_saved_is_what_is_loaded(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_model_holds_these_files_and_no_others(folder: Path) -> None:
-    assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == set(FILES)
+    assert files_of(folder) == set(FILES)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -109,13 +111,67 @@ def test_no_folder_is_no_model(tmp_path: Path) -> None:
     refused(tmp_path)
 
 
-def test_a_save_cut_off_half_way_leaves_no_model(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_save_into_a_new_folder_cut_off_half_way_leaves_no_model(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = load(folder)
-
-    def full(*args: Any, **kwargs: Any) -> None:
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr("regard.model.artefact.pq.write_table", full)
+    monkeypatch.setattr("regard.model.artefact.pq.write_table", cut_off)
     with pytest.raises(OSError, match="space"):
-        save(whole, folder, card="")
-    refused(folder)
+        save(whole, tmp_path / "other", card="")
+    refused(tmp_path / "other")
+
+
+def cut_off(*args: Any, **kwargs: Any) -> None:
+    raise OSError("no space left on device")
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def files_of(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("writer", ["save_file", "pq.write_table", "_sync"])
+def test_a_save_that_fails_leaves_the_model_that_was_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, writer: str
+) -> None:
+    old = load(folder)
+    monkeypatch.setattr(f"regard.model.artefact.{writer}", cut_off)
+    with pytest.raises(OSError, match="space"):
+        save(replace(old, metrics={"steps": 1}), folder, card="another")
+    assert load(folder).metrics == old.metrics and "another" not in (folder / "card.md").read_text()
+    assert files_of(folder) == set(FILES)
+
+
+def test_a_save_killed_at_any_move_leaves_the_old_or_the_new_model(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = load(folder)
+    new = replace(old, metrics={"steps": 1}, weights={**old.weights, "question": old.weights["question"] + 1})
+    move, found = Path.replace, []
+    for last in range(len(FILES) + 1):
+        moves = iter(range(len(FILES)))
+
+        def killed(path: Path, target: Path, last: int = last, moves: Any = moves) -> Path:
+            if next(moves) >= last:
+                raise Killed
+            return move(path, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", killed)
+            with contextlib.suppress(Killed):
+                save(new, folder, card="another")
+        one = load(folder)
+        changed = np.array_equal(one.weights["question"], new.weights["question"])
+        assert one.metrics == (new.metrics if changed else old.metrics)
+        found.append(changed)
+        with monkeypatch.context() as patch:
+            patch.setattr("regard.model.artefact.save_file", cut_off)
+            with pytest.raises(OSError, match="space"):
+                save(old, folder, card="")
+        assert load(folder).metrics == one.metrics
+        save(old, folder, card="old")
+        assert load(folder).metrics == old.metrics and files_of(folder) == set(FILES)
+    assert found == [False] + [True] * len(FILES)

@@ -7,11 +7,12 @@ vocabulary/          items.parquet (id, merchandise), features.json
 calibration.json     how raw propensities become calibrated ones
 metrics.json         what validation found, the training curve
 card.md              the same for a reader
-manifest.json        size and SHA-256 of every file above, written last
+manifest.json        size and SHA-256 of every file above: with it a model begins to be
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -33,6 +34,11 @@ from regard.sequences.vocabulary import Vocabulary
 
 FORMAT = 1
 """Version of the folder's layout; a newer one than this is refused."""
+
+MANIFEST = "manifest.json"
+
+FRESH = ".new"
+"""Ending of a file that is not in its place yet."""
 
 _FILES = (
     "config.json", "weights.safetensors", "counts/counts.safetensors", "vocabulary/items.parquet", "vocabulary/features.json",
@@ -67,33 +73,49 @@ class Artefact:
 
 
 def save(artefact: Artefact, folder: Path, *, card: str) -> None:
-    """Write the folder; the manifest comes last, so that a half-written folder is never taken for a model."""
+    """Write the folder, all or nothing: a model that is there already stays the model until the new one is whole.
+
+    Every file is written beside its place. The manifest then moves first: from that moment the files that it names are the model,
+    wherever they still stand.
+    """
     for part in ("counts", "vocabulary"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    (folder / "manifest.json").unlink(missing_ok=True)
-    config = {"format": FORMAT, "settings": artefact.settings.to_json(), "words": dict(artefact.words)}
-    _write_json(folder / "config.json", config)
-    save_file(
-        {name: np.ascontiguousarray(array) for name, array in artefact.weights.items()}, folder / "weights.safetensors"
-    )
-    save_file(
-        {name: np.ascontiguousarray(array) for name, array in artefact.counts.items()},
-        folder / "counts/counts.safetensors",
-    )
-    table = pa.table({"id": artefact.items.ids, "merchandise": pa.array(artefact.merchandise)})
-    pq.write_table(table, folder / "vocabulary/items.parquet")
-    _write_json(folder / "vocabulary/features.json", list(artefact.features))
-    _write_json(folder / "calibration.json", dict(artefact.calibration))
-    _write_json(folder / "metrics.json", dict(artefact.metrics))
-    (folder / "card.md").write_text(card, encoding="utf-8")
-    manifest = {}
-    for name in _FILES:
-        path = folder / name
-        _sync(path)
-        manifest[name] = {"bytes": path.stat().st_size, "sha256": _digest(path)}
-    _write_json(folder / "manifest.json", manifest)
-    _sync(folder / "manifest.json")
+    with contextlib.suppress(ModelError):
+        _settle(folder, check(folder))
+    fresh = {name: folder / (name + FRESH) for name in (*_FILES, MANIFEST)}
+    try:
+        _write(artefact, fresh, card)
+        for path in fresh.values():
+            _sync(path)
+        _sync_folders(folder)
+    except BaseException:
+        for path in fresh.values():
+            path.unlink(missing_ok=True)
+        raise
+    fresh.pop(MANIFEST).replace(folder / MANIFEST)
     _sync(folder)
+    _settle(folder, fresh)
+
+
+def _settle(folder: Path, files: Mapping[str, Path]) -> None:
+    """Move every file to its place, also those that an earlier save could not move any more."""
+    for name, path in files.items():
+        path.replace(folder / name)
+    _sync_folders(folder)
+
+
+def _write(artefact: Artefact, fresh: Mapping[str, Path], card: str) -> None:
+    config = {"format": FORMAT, "settings": artefact.settings.to_json(), "words": dict(artefact.words)}
+    _write_json(fresh["config.json"], config)
+    for name, arrays in (("weights.safetensors", artefact.weights), ("counts/counts.safetensors", artefact.counts)):
+        save_file({key: np.ascontiguousarray(array) for key, array in arrays.items()}, fresh[name])
+    table = pa.table({"id": artefact.items.ids, "merchandise": pa.array(artefact.merchandise)})
+    pq.write_table(table, fresh["vocabulary/items.parquet"])
+    _write_json(fresh["vocabulary/features.json"], list(artefact.features))
+    _write_json(fresh["calibration.json"], dict(artefact.calibration))
+    _write_json(fresh["metrics.json"], dict(artefact.metrics))
+    fresh["card.md"].write_text(card, encoding="utf-8")
+    _write_json(fresh[MANIFEST], {name: _mark(fresh[name]) for name in _FILES})
 
 
 def load(folder: Path) -> Artefact:
@@ -102,22 +124,22 @@ def load(folder: Path) -> Artefact:
     Raises:
         ModelError: it is not a complete model, a file was changed or cut short, or it comes from a newer version.
     """
-    check(folder)
+    files = check(folder)
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = _read_json(files["config.json"])
         if config["format"] > FORMAT:
             raise ModelError(f"{folder} was made by a newer Regard", hint="upgrade regard, or train again")
-        table = pq.read_table(folder / "vocabulary/items.parquet")
+        table = pq.read_table(files["vocabulary/items.parquet"])
         return Artefact(
             settings=Settings.from_json(config["settings"]),
             words=config["words"],
-            weights=load_file(folder / "weights.safetensors"),
-            counts=load_file(folder / "counts/counts.safetensors"),
+            weights=load_file(files["weights.safetensors"]),
+            counts=load_file(files["counts/counts.safetensors"]),
             items=Vocabulary(table["id"].combine_chunks()),
             merchandise=table["merchandise"].to_numpy(),
-            features=tuple(json.loads((folder / "vocabulary/features.json").read_text(encoding="utf-8"))),
-            calibration=json.loads((folder / "calibration.json").read_text(encoding="utf-8")),
-            metrics=json.loads((folder / "metrics.json").read_text(encoding="utf-8")),
+            features=tuple(_read_json(files["vocabulary/features.json"])),
+            calibration=_read_json(files["calibration.json"]),
+            metrics=_read_json(files["metrics.json"]),
         )
     except (KeyError, TypeError, ValueError, OSError, pa.ArrowInvalid, SafetensorError) as error:
         raise ModelError(
@@ -125,29 +147,43 @@ def load(folder: Path) -> Artefact:
         ) from None
 
 
-def check(folder: Path) -> None:
-    """Compare every file with the manifest.
+def check(folder: Path) -> dict[str, Path]:
+    """Where every file of the model stands, compared with the manifest.
 
     Raises:
         ModelError: the folder is no complete model, or a file differs.
     """
     try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        manifest = _read_json(folder / MANIFEST)
     except (OSError, ValueError):
         raise ModelError(f"{folder} is not a complete model", hint="train again, or use an older model") from None
+    files = {}
     for name in _FILES:
-        path, told = folder / name, manifest.get(name) if isinstance(manifest, dict) else None
-        if not path.is_file() or told != {"bytes": path.stat().st_size, "sha256": _digest(path)}:
-            raise ModelError(f"{path} is damaged or missing", hint="train again, or use an older model")
+        told = manifest.get(name) if isinstance(manifest, dict) else None
+        places = (folder / name, folder / (name + FRESH))
+        found = next((path for path in places if path.is_file() and _mark(path) == told), None)
+        if found is None:
+            raise ModelError(f"{folder / name} is damaged or missing", hint="train again, or use an older model")
+        files[name] = found
+    return files
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False, indent=1, default=float) + "\n", encoding="utf-8")
 
 
-def _digest(path: Path) -> str:
+def _mark(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _sync_folders(folder: Path) -> None:
+    for part in (folder, folder / "counts", folder / "vocabulary"):
+        _sync(part)
 
 
 def _sync(path: Path) -> None:
