@@ -100,7 +100,8 @@ def save(artefact: Artefact, folder: Path, *, card: str) -> None:
 def _settle(folder: Path, files: Mapping[str, Path]) -> None:
     """Move every file to its place, also those that an earlier save could not move any more."""
     for name, path in files.items():
-        path.replace(folder / name)
+        if path != folder / name:
+            path.replace(folder / name)
     _sync_folders(folder)
 
 
