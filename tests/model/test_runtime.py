@@ -91,6 +91,21 @@ def test_words_it_never_met_are_unknown_words(trained: Any) -> None:
     assert not np.array_equal(runtime.score(unknown, asof), runtime.score(log, asof))
 
 
+def test_counts_are_those_of_the_cut_whenever_it_is_asked(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime, view, counts = load(trained.folder), trained.view, trained.loop.channels.popularity
+    log = view.log
+    if view.cut is None:
+        assert counts is None
+        return
+    for moment in (view.cut, view.cut + 400 * DAY):
+        asof = np.full(len(log), moment)
+        np.testing.assert_allclose(runtime.score(log, asof), by_torch(trained, log, asof, 7.0)[0], **NEAR)
+    earlier = np.full(len(log), view.cut - DAY)  # training would read a row that has not counted the last day
+    assert (counts.row(earlier) < len(counts.moments) - 1).all()
+    monkeypatch.setattr(type(counts), "row", lambda self, moment: np.full(moment.shape, len(self.moments) - 1))
+    np.testing.assert_allclose(runtime.score(log, earlier), by_torch(trained, log, earlier, 7.0)[0], **NEAR)
+
+
 def test_blocks_and_company_change_no_answer(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     runtime, log = load(trained.folder), trained.view.log
     asof = asof_of(log)

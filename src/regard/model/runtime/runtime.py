@@ -73,7 +73,11 @@ class Runtime:
         return known[0] if known else 0
 
     def score(self, queries: Log, asof: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Logits float32 [Q, V], -inf for what is not merchandise. asof: int64 [Q] seconds."""
+        """Logits float32 [Q, V], -inf for what is not merchandise. asof: int64 [Q] seconds.
+
+        Whatever the moment, counts are those of everything the model has learned from. A question about an earlier moment is no look
+        back in time: for that, a model is fitted on what was known then.
+        """
         out = np.empty((len(queries), len(self.view_items)), dtype=np.float32)
         for rows, batch in self._blocks(queries, asof):
             state, token, _ = forward.encode(batch, self._weights, self._settings)
