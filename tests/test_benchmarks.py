@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import logs, next_item
+from benchmarks import logs, next_item, simulated
 
 
 def _sequences(path: Path, customers: int = 120, items: int = 30) -> Path:
@@ -66,3 +66,16 @@ def test_the_next_item_is_measured_beside_every_baseline(
     assert {"popularity", "sequential_knn"} <= set(found["baselines"])
     assert found["metrics"]["ndcg_at_10"]["mean"] > found["baselines"]["popularity"]["ndcg_at_10"]["mean"]
     assert found["verdict"]["words"] in capsys.readouterr().out
+
+
+def test_a_simulated_shop_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out.json"
+    monkeypatch.setattr(simulated, "SWITCHES", {"remove_time": ("time_matters",)})
+    words = ["--customers", "250", "--steps", "2", "--explained", "3", "--seeds", "5", "--json", str(out)]
+    monkeypatch.setattr(sys, "argv", ["simulated", *words])
+    simulated.main()
+    (shop,) = json.loads(out.read_text())["shops"]
+    assert shop["seed"] == 5 and shop["asked"] == shop["ndcg_at_10"]["n"] > 50
+    assert shop["cause"]["purchases"] == 3 and shop["cause"]["difference"]["n"] <= 3
+    for found in (shop["ablations"]["remove_time"][case] for case in ("matters", "does_not")):
+        assert found["drop"]["mean"] == pytest.approx(found["with"] - found["without"])
