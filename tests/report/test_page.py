@@ -132,6 +132,37 @@ def test_tables_hold_the_figures_given(full: ReportData) -> None:
     assert ["bought", "", "779,495", "97.7 %"] in rows
 
 
+def test_what_came_in_is_named_in_plain_words(full: ReportData) -> None:
+    english, chinese = Page(render(full)).text, Page(render(full, language="zh")).text
+    assert "invoices-2010-2011.csv.gz has 26,479 rows in common with invoices-2009-2010.csv.gz, counted once" in english
+    assert "invoices-2010-2011.csv.gz 与 invoices-2009-2010.csv.gz 有 26,479 行相同，只计一次" in chinese
+    assert "18,390 refunds or returns, 14,902 matched to an earlier purchase" in english
+    assert "18,390 条退款或退货，其中 14,902 条找到了对应的购买" in chinese
+    assert "3,100 rows of postage, charges and the like, never recommended" in english
+    assert "3,100 行为邮费、手续费等，从不推荐" in chinese
+    assert "未接受：没有顾客" in chinese
+
+
+def test_samples_say_how_many_customers_were_drawn(full: ReportData) -> None:
+    assert full.evaluation is not None
+    (chance,) = full.evaluation["propensity"]
+    drawn = replace(full, evaluation={**full.evaluation, "propensity": [{**chance, "of": 5_700}]})
+    assert (
+        "Asked about: 1,990 of the 5,700 customers who had bought before, drawn at random." in Page(render(drawn)).text
+    )
+    assert "Asked about: all 1,990 customers who had bought before." in Page(render(full)).text
+    assert "Asked again: 1,486 customers, drawn at random." in Page(render(full)).text
+
+
+def test_one_table_is_enough_where_no_named_event_is_the_latest(full: ReportData) -> None:
+    assert full.evaluation is not None
+    every, more = full.evaluation["faithfulness"]
+    alike = replace(full, evaluation={**full.evaluation, "faithfulness": [every, {**more, "n": every["n"]}]})
+    text = Page(render(alike)).text
+    assert "For none of them are the named events simply the latest." in text
+    assert text.count("Deleted first") == 1 and Page(render(full)).text.count("Deleted first") == 2
+
+
 def test_every_slice_and_baseline_is_there_and_in_order(full: ReportData) -> None:
     assert full.evaluation is not None
     rows = Page(render(full)).cells()

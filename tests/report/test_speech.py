@@ -7,6 +7,7 @@ import pytest
 
 import regard.report
 from regard.events.schema import BEHAVIOURS
+from regard.events.store import Store
 from regard.insight.answer import Level
 from regard.report.speech import Speech, catalogue
 
@@ -62,7 +63,42 @@ def test_plurals() -> None:
 
 def test_findings_of_the_store_in_chinese() -> None:
     chinese = Speech("zh")
-    assert chinese.finding("unreadable quantity") == "quantity无法识别"
-    advice = "14,902 of 18,390 refunds have an earlier purchase; the others may belong to orders before the first file"
+    assert chinese.finding("unreadable quantity") == "数量无法识别"
+    advice = "14,902 of 18,390 refunds match an earlier purchase; others may be older than the first file"
     assert chinese.finding(advice).startswith("18,390 条退款中有 14,902 条")
     assert Speech("en").finding("unreadable quantity") == "unreadable quantity"
+
+
+def test_everything_that_the_store_finds_has_chinese_words(tmp_path: Path) -> None:
+    head = "customer,behaviour,item,time,order,quantity,price,item_name"
+    rows = [f"c{n % 20},purchase,i{n},2024-01-{n % 28 + 1:02},o{n},1,2.0,Lamp {n}" for n in range(60)]
+    rows += [f"c{n},purchase,POST,2024-01-0{n + 1},o{n},1,{1 + 99 * (n % 2)},POSTAGE" for n in range(8)]
+    rows += [f"robot,view_item,i{n % 50},2024-02-01T{n // 60:02}:{n % 60:02}:00,,,," for n in range(900)]
+    rows += ["c1,view_item,i1,2024-01-05T10:00:00,,,,"] * 2  # an exact repeat
+    rows += [
+        "c1,refund,i59,2024-01-01,o1,1,2.0,",
+        "c2,purchase,,2024-01-05,o99,1,2.0,",
+        "c3,purchase,i3,2024-01-05,o98,1,0,",
+    ]
+    rows += [
+        ",purchase,i1,2024-01-05,o97,1,2.0,",
+        "c4,purchase,i4,2024-01-05,o96,lots,2.0,",
+        "c4,purchase,i4,soon,o95,1,2.0,",
+    ]
+    rows += [
+        "c4,purchase,i4,2098-01-05,o94,1,2.0,",
+        "c5,purchase,i4,2024-01-05,o93,1,inf,",
+        "c5,purchase,i4,2024-01-05,o92,1e30,1,",
+    ]
+    store = Store.create(tmp_path / "shop")
+    for name, part in (("a", rows), ("b", rows[:30])):
+        (tmp_path / f"{name}.csv").write_text("\n".join([head, *part]))
+    store.ingest([str(tmp_path / "a.csv"), str(tmp_path / "b.csv")])
+    report = store.doctor()
+    said = {text for found in report.findings for text in (found.name, found.advice)}
+    said |= {reason for service in report.not_merchandise for reason in service[2].split(", ")}
+    assert len(said) > 18
+    chinese = Speech("zh")
+    assert {text for text in said if re.search("[a-z]{3}", chinese.finding(text).replace("regard.toml", ""))} <= {
+        "not accepted; file, line and text are in rejected/"
+    }  # names the folder

@@ -22,8 +22,8 @@ _NAMES = {
     "sequential_knn": ("sequential kNN", "序列近邻"),
     "nearest_customers": ("nearest customers", "相似顾客"),
     "ease": ("EASE", "EASE"),
-    "base_rate": ("base rate", "平均比例"),
-    "recency": ("recency", "最近一次购买"),
+    "base_rate": ("average of all customers", "全体平均"),
+    "recency": ("days since the last purchase", "距上次购买的天数"),
 }
 
 _WORDS: dict[Outcome, tuple[str, str]] = {

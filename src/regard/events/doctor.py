@@ -76,7 +76,7 @@ def examine(engine: Engine, catalog: Catalog, config: Config, version: int) -> D
     findings.append(
         Finding(
             name="counted once", count=covered, of=covered + events + refused, unit="rows",
-            advice="other files had these rows as well; kept aside, so that undoing one of the ingests loses nothing",
+            advice="other files had these rows as well; rows rejected as unreadable or incomplete are not compared",
         )
     )  # fmt: skip
     services = merchandise.edited(merchandise.services(engine), config)
@@ -119,7 +119,7 @@ def _refunds(engine: Engine, events: int) -> Finding:
         count=rows - matched,
         of=events,
         unit="rows",
-        advice=f"{matched:,} of {rows:,} refunds have an earlier purchase; the others may be older than the first file",
+        advice=f"{matched:,} of {rows:,} refunds match an earlier purchase; others may be older than the first file",
     )
 
 
@@ -139,7 +139,7 @@ def _services(services: list[merchandise.Service], events: int) -> Finding:
         count=sum(service.rows for service in services),
         of=events,
         unit="rows",
-        advice="counts as value, is never recommended; edit merchandise / not_merchandise in regard.toml",
+        advice="postage and the like: counts as money, is never recommended; regard.toml has the last word",
         examples=tuple(
             f"{service.item} {service.name} ({', '.join(service.reasons)})" for service in services[:_EXAMPLES]
         ),

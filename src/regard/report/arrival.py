@@ -40,7 +40,7 @@ def arrival(data: ReportData, say: Speech) -> dict[str, Any]:
     accepted = sum(report["accepted"] for report in data.ingests)
     findings = {finding["name"]: finding for finding in (data.doctor or {}).get("findings", ())}
     classes = _classes(data, read, accepted, findings, say)
-    named = {row["name"] for row in classes}
+    named = {row["name"] for row in classes} | {"not merchandise"}  # it has a section of its own
     services = (data.doctor or {}).get("not_merchandise", ())
     return {
         "lead": say(
@@ -103,8 +103,18 @@ def _finding(finding: Json, say: Speech) -> dict[str, Any]:
 
 def _notes(data: ReportData, say: Speech) -> list[str]:
     last = data.ingests[-1]
+    lines = [
+        say.count("data.overlap", shared["rows"], first=_short(shared["files"][0]), again=_short(shared["files"][1]))
+        for report in data.ingests
+        for shared in report.get("overlaps", ())
+    ]
     refunds, matched = last.get("refunds", 0), last.get("refunds_matched", 0)
-    lines = [say.count("data.refunds", refunds, matched=say.number(matched))] if refunds else []
+    lines += [say.count("data.refunds", refunds, matched=say.number(matched))] if refunds else []
+    services = sum(service[3] for service in (data.doctor or {}).get("not_merchandise", ()))
+    lines += [say.count("data.services_rows", services)] if services else []
+    accepted = sum(report["accepted"] for report in data.ingests)
+    if 0 < data.totals.events < accepted:
+        lines.append(say.count("data.merged", data.totals.events, rows=say.number(accepted)))
     for key, field in (("repeats", "repeats_kept"), ("future", "future"), ("far", "far")):
         found = sum(report.get(field, 0) for report in data.ingests)
         lines += [say.count(f"data.{key}", found)] if found else []
@@ -128,10 +138,14 @@ def _behaviours(data: ReportData, say: Speech) -> list[dict[str, Any]]:
     ]
 
 
+def _short(name: str) -> str:
+    """A file's name without its folders."""
+    return str(name).replace("\\", "/").rpartition("/")[2]
+
+
 def _file(file: Json, say: Speech) -> dict[str, Any]:
-    name = str(file["name"]).replace("\\", "/").rpartition("/")[2]
     return {
-        "name": name,
+        "name": _short(file["name"]),
         "rows": say.number(file["rows"]),
         "rejected": say.number(file["rejected"]),
         "notes": list(file["notes"]),

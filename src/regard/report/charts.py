@@ -78,8 +78,9 @@ def _dot(x: float, y: float, radius: float, kind: str, title: str = "") -> Marku
     return Markup('<circle class="{}" cx="{:.2f}%" cy="{:.1f}" r="{}">{}</circle>').format(kind, x, y, radius, inside)
 
 
-def _text(x: float, y: float, words: str, anchor: str = "middle") -> Markup:
-    return Markup('<text x="{:.2f}%" y="{}" text-anchor="{}">{}</text>').format(x, y, anchor, words)
+def _text(x: float, y: float, words: str, anchor: str = "middle", kind: str = "") -> Markup:
+    named = Markup(' class="{}"').format(kind) if kind else Markup("")
+    return Markup('<text{} x="{:.2f}%" y="{}" text-anchor="{}">{}</text>').format(named, x, y, anchor, words)
 
 
 def whisker(scale: Axis, mean: float | None, ends: Sequence[float] | None, *, ours: bool = False) -> Markup:
@@ -99,10 +100,14 @@ def whisker(scale: Axis, mean: float | None, ends: Sequence[float] | None, *, ou
 
 
 def marks(scale: Axis, write: Callable[[float, int], str]) -> Markup:
-    """The axis of a column of whiskers: the ends are named, and the middle where a mark stands there."""
+    """The axis of a column of whiskers: the ends are named, and where there is room the middle if a mark stands there."""
     count = len(scale.ticks)
     named = scale.ticks[:: (count - 1) // 2] if count % 2 else scale.ticks[:: count - 1]
-    parts = [_text(scale.place(tick), 13, write(tick, scale.digits), _anchor(scale.place(tick))) for tick in named]
+    parts = []
+    for tick in named:
+        inner = "" if tick in (named[0], named[-1]) else "inner"
+        place = scale.place(tick)
+        parts.append(_text(place, 13, write(tick, scale.digits), _anchor(place), inner))
     return _svg(_joined(parts), height=18, kind="marks")
 
 

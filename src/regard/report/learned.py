@@ -15,6 +15,10 @@ _LONG = 200
 """Letters above which a value of the card is not shown: it is data, not a setting."""
 
 
+_MOMENTS = ("trained_at", "cut")
+"""Figures of the card that are times, ISO 8601."""
+
+
 def training(data: ReportData, say: Speech) -> dict[str, Any]:
     """Curves, their table, the card."""
     if data.model is None:
@@ -37,7 +41,8 @@ def training(data: ReportData, say: Speech) -> dict[str, Any]:
             )
             for point in data.curve
         ],
-        "card": list(_card(data, say)),
+        # One name, one row: what settings and data both say is said once.
+        "card": list(dict(_card(data, say)).items()),
     }
 
 
@@ -46,7 +51,7 @@ def _card(data: ReportData, say: Speech) -> Iterator[tuple[str, str]]:
     if data.evaluation:
         yield say("card.hash"), str(data.evaluation["split"]["hash"])
     for name, value in _flat(data.card):
-        yield say.card(name), _written(value, say)
+        yield say.card(name), say.moment(value) if name.endswith(_MOMENTS) and value else _written(value, say)
 
 
 def _is_known(value: Any) -> bool:
@@ -69,10 +74,14 @@ def _is_data(value: Any) -> bool:
 
 
 def _written(value: Any, say: Speech) -> str:
-    if isinstance(value, bool | str):
-        return str(value)
+    if isinstance(value, bool):
+        return say("yes" if value else "no")
+    if isinstance(value, str):
+        return value
     if isinstance(value, Sequence):
         return ", ".join(_written(part, say) for part in value) or say("none")
     if isinstance(value, int):
         return say.number(value)
-    return f"{value:,.6g}".replace("-", "−") if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return say.number(value) if abs(value) >= 1000 else f"{value:.4g}".replace("-", "−")

@@ -42,7 +42,16 @@ def quality(evaluation: Json | None, say: Speech) -> dict[str, Any]:
         ],
         "split": _split(evaluation["split"], say),
         "chances": [_chance(found, say) for found in evaluation.get("propensity", ())],
+        "asked": _asked(evaluation.get("propensity", ()), say),
     }
+
+
+def _asked(chances: Sequence[Json], say: Speech) -> str:
+    """Whose chances were looked at."""
+    if not chances:
+        return ""
+    n, of = chances[0]["n"], chances[0].get("of", chances[0]["n"])
+    return say("chance.sample", n=say.number(n), of=say.number(of)) if n < of else say.count("chance.everyone", n)
 
 
 def _split(split: Json, say: Speech) -> str:
@@ -88,29 +97,41 @@ def _estimate(
 
 
 def _chance(found: Json, say: Speech) -> dict[str, Any]:
-    shown = found["reliability"]
+    shown, verdict = found["reliability"], found["verdict"]
     points = list(zip(shown["predicted"], shown["happened"], strict=True))
-    verdict = found["verdict"]
-    within = say.count("chance.within", found["days"])
-    outcome = str(verdict["outcome"])
-    title = say("chance.caption", within=within)
+    title = say("chance.caption", within=say.count("chance.within", found["days"]))
+    ece, outcome = _mean(found["model"], "ece"), str(verdict["outcome"])
+    summary = say(
+        "chance.summary",
+        n=say.number(found["n"]),
+        positives=say.number(found["positives"]),
+        ece=MISSING if ece is None else say.share(ece),
+    )
+    methods = {"": found["model"], **found["baselines"]}
+    best = verdict["best_baseline"] or ""
+    compared = say(
+        f"chance.{outcome}",
+        baseline=baseline_name(best, say.language),
+        ours=say.number(_mean(found["model"], "log_loss"), 3),
+        theirs=say.number(_mean(methods.get(best, {}), "log_loss"), 3),
+    ) if outcome in ("better", "worse", "open", "small") else ""  # fmt: skip
     return {
         "title": title,
         "chart": diagonal(points, label=title, write=say.percent) if points else "",
+        "summary": say.sentences(summary, compared),
+        "metrics": [metric_name(name) for name in found["model"]],
+        "methods": [
+            {
+                "label": baseline_name(name, say.language) if name else say("quality.model"),
+                "values": [_value(table.get(metric), say) for metric in found["model"]],
+            }
+            for name, table in methods.items()
+        ],
+        "called": say("chance.called", share=say.percent(found["threshold"])),
         "rows": [
             (say.share(p), say.share(h), say.number(n))
             for (p, h), n in zip(points, shown["count"], strict=True)
         ],
-        "summary": say(
-            "chance.summary",
-            n=say.number(found["n"]),
-            positives=say.number(found["positives"]),
-            ece=say.number(_mean(found["model"], "ece"), 3),
-            auroc=say.number(_mean(found["model"], "auroc"), 3),
-        ),
-        "verdict": say(f"chance.{outcome}", baseline=baseline_name(verdict["best_baseline"] or "", say.language))
-        if outcome in ("better", "worse", "open", "small")
-        else "",
     }  # fmt: skip
 
 
@@ -134,7 +155,17 @@ def weakness(evaluation: Json | None, say: Speech) -> dict[str, Any]:
         "rows": [_slice(found, metric, scale, say) for found in slices],
         "shown": _GROUPS,
         **_robustness(evaluation.get("robustness") or (), metric, say),
-        "faith": [_faith(found, say) for found in evaluation.get("faithfulness") or () if found["n"]],
+        **_faiths(evaluation.get("faithfulness") or (), say),
+    }
+
+
+def _faiths(groups: Sequence[Json], say: Speech) -> dict[str, Any]:
+    """A table for each group; one is enough where the named events are nobody's latest."""
+    shown = [found for found in groups if found["n"]]
+    alike = len(shown) == 2 and shown[0]["n"] == shown[1]["n"]
+    return {
+        "faith": [_faith(found, say) for found in (shown[:1] if alike else shown)],
+        "faith_note": say("faith.none_latest") if alike else "",
     }
 
 
@@ -155,18 +186,21 @@ def _slice(found: Json, metric: str, scale: Axis, say: Speech) -> dict[str, Any]
 
 
 def _robustness(damages: Sequence[Json], metric: str, say: Speech) -> dict[str, Any]:
-    scale = _scale([found["model"][metric] for found in damages])
-    rows = [
-        {
-            **_estimate(
-                say(f"robust.{found['change']}", share=say.percent(found["share"])), found["model"][metric], scale, say
-            ),
-            "change": say.signed(found["difference"][metric]["mean"]),
-            "change_interval": say.interval(found["difference"][metric]["interval"], signed=True),
-        }
-        for found in damages
-    ]
-    return {"damages": rows, "damage_marks": marks(scale, say.number)}
+    changes = [found["difference"][metric] for found in damages]
+    scale = _scale([*changes, {"mean": 0.0, "interval": None}])
+    rows = []
+    for found, change in zip(damages, changes, strict=True):
+        share, value = say.percent(found["share"]), say.number(found["model"][metric]["mean"], 3)
+        rows.append(
+            {
+                **_estimate(say(f"robust.{found['change']}", share=share), change, scale, say),
+                "value": say.signed(change["mean"]),
+                "interval": say.interval(change["interval"], signed=True),
+                "against": say("robust.value", metric=metric_name(metric), value=value),
+            }
+        )
+    sample = say.count("robust.sample", changes[0]["n"]) if changes else ""
+    return {"damages": rows, "damage_sample": sample, "damage_marks": marks(scale, say.number)}
 
 
 def _faith(found: Json, say: Speech) -> dict[str, Any]:
@@ -180,7 +214,7 @@ def _faith(found: Json, say: Speech) -> dict[str, Any]:
                 **_estimate(
                     say(f"faith.{order}"), area, scale, say, ours=order == "explained", strong=order == "explained"
                 ),
-                "lead": say.signed(lead["mean"]) if lead else MISSING,
+                "lead": say("faith.lead_over", lead=say.signed(lead["mean"])) if lead else "",
                 "lead_interval": say.interval(lead["interval"], signed=True) if lead else "",
             }
         )

@@ -155,12 +155,13 @@ class Speech:
         """What the store says of its data, in this language where the catalogue knows it.
 
         >>> Speech("zh").finding("absurd price"), Speech("zh").finding("something new")
-        ('price不合理', 'something new')
+        ('价格不合理', 'something new')
         """
         if self.language == "en":
             return text
         for pattern, chinese in catalogue()["findings"].items():
             match = re.fullmatch(re.escape(pattern).replace(r"\{\}", "(.+)"), text)
             if match:
-                return str(chinese).format(*match.groups())
+                fields = catalogue()["fields"]
+                return str(chinese).format(*(fields.get(part, part) for part in match.groups()))
         return text
