@@ -83,7 +83,8 @@ def test_a_scorer_of_some_items_is_asked_for_these_alone(shop: Shop, pairs) -> N
     plain = effects(shop.ranker, bob, shop.now, items).effect
 
     class Selective(type(pairs)):  # type: ignore[misc]
-        def score_of(self, queries, asof, items):
+        def score_of(self, queries, asof, items, edition_of):
+            assert edition_of.tolist() == [0, 0, 0]
             self.asked.append(items.shape)
             return np.where(items < 0, -np.inf, np.take_along_axis(super().score(queries, asof), items, axis=1))
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from regard.evaluation.edit import without
 from regard.model.network import to_tensors
-from regard.model.runtime import Runtime, load
+from regard.model.runtime import Runtime, forward, load
 from regard.sequences.batches import assemble, latest
 from regard.sequences.log import DAY, Log
 
@@ -89,6 +90,30 @@ def test_words_it_never_met_are_unknown_words(trained: Any) -> None:
     turned = replace(log, context={"channel": (names[::-1], np.where(codes >= 0, 1 - codes, -1).astype(np.int16))})
     np.testing.assert_array_equal(runtime.score(turned, asof), runtime.score(log, asof))
     assert not np.array_equal(runtime.score(unknown, asof), runtime.score(log, asof))
+
+
+@pytest.mark.parametrize("length", [64, 12])
+@pytest.mark.parametrize("tokens", [16_000, 100])
+def test_editions_of_a_history_are_read_together_and_answered_alone(
+    trained: Any, monkeypatch: pytest.MonkeyPatch, length: int, tokens: int
+) -> None:
+    monkeypatch.setattr("regard.model.runtime.runtime.EDITION_TOKENS", tokens)
+    runtime, log, random = load(trained.folder), trained.view.log, np.random.default_rng(3)
+    runtime._settings = replace(runtime._settings, length=length)
+    of = np.repeat(np.flatnonzero(log.lengths > 2)[:40], random.integers(1, 9, size=40))
+    whole = np.append(True, of[1:] != of[:-1])
+    copies = log.take(of)
+    edited = without(copies, (random.random(copies.events) < 0.2) & ~whole[copies.owner])
+    asof = asof_of(log)[of]
+    items = random.integers(0, len(log.items), size=(len(of), 5))
+    alone = runtime.score_of(edited, asof, items)
+    saved = []
+    monkeypatch.setattr(
+        forward, "begin_alike", lambda *args, plain=forward.begin_alike: saved.append(plain(*args)) or saved[-1]
+    )
+    together = runtime.score_of(edited, asof, items, edition_of=np.flatnonzero(whole)[np.cumsum(whole) - 1])
+    np.testing.assert_allclose(together, alone, **NEAR)
+    assert np.concatenate(saved).sum() > len(of)
 
 
 def test_counts_are_those_of_the_cut_whenever_it_is_asked(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:

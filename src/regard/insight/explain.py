@@ -92,7 +92,9 @@ def effects(
     block = np.cumsum(queries.lengths[owner]) // BLOCK_EVENTS
     for part in np.split(np.arange(len(owner)), np.flatnonzero(np.diff(block)) + 1):
         variants = _edited(queries, owner[part], groups, gone[part])
-        scores[part] = ranker.score_of(variants, asof_of(variants, asof[owner[part]]), items[owner[part]])
+        _, first, customer = np.unique(owner[part], return_index=True, return_inverse=True)
+        moment = asof_of(variants, asof[owner[part]])
+        scores[part] = ranker.score_of(variants, moment, items[owner[part]], edition_of=first[customer])
     with np.errstate(invalid="ignore"):
         effect = np.repeat(scores[whole], count, axis=0) - scores[deleted]
     effect[np.isnan(effect)] = 0  # scored neither with the events nor without

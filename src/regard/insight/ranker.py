@@ -51,8 +51,13 @@ class Model(Protocol):
 class Selective(Protocol):
     """A scorer that can score a few items without the rest of the catalogue."""
 
-    def score_of(self, queries: Log, asof: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.float32]:
-        """float32 [Q, K], the scores of items (int64 [Q, K], -1 for none); -inf for none."""
+    def score_of(
+        self, queries: Log, asof: NDArray[np.int64], items: NDArray[np.int64], edition_of: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """float32 [Q, K], the scores of items (int64 [Q, K], -1 for none); -inf for none.
+
+        `edition_of`: int64 [Q] row of the history of which each is an edited copy; a hint that may save work.
+        """
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,11 +128,18 @@ class Ranker:
         wide[:, columns >= 0] = scores[:, columns[columns >= 0]]
         return wide
 
-    def score_of(self, queries: Log, asof: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.float32]:
-        """float32 [Q, K], what `score` says of some items (int64 [Q, K], -1 for none): -inf for none and for the unknown."""
+    def score_of(
+        self, queries: Log, asof: NDArray[np.int64], items: NDArray[np.int64], edition_of: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """float32 [Q, K], what `score` says of some items: -inf for none and for those that the scorer does not know.
+
+        Args:
+            queries: Q histories. asof: int64 [Q] seconds. items: int64 [Q, K] codes of their catalogue, -1 for none.
+            edition_of: int64 [Q] row of the history of which each is an edited copy, its own for an original.
+        """
         columns = np.append(self.columns(queries.items), -1)[items]
         if isinstance(self.scorer, Selective):
-            return self.scorer.score_of(self.aligned(queries), asof, columns)
+            return self.scorer.score_of(self.aligned(queries), asof, columns, edition_of)
         found = np.empty(items.shape, dtype=np.float32)
         size = max(1, BLOCK_CELLS // max(len(self.items), 1))
         for start in range(0, len(queries), size):

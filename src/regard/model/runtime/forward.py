@@ -70,15 +70,28 @@ def read_bias(batch: Batch, settings: Settings, rows: slice, places: slice) -> l
     return bias
 
 
-def pieces(batch: Batch, heads: int) -> Iterator[tuple[slice, slice]]:
-    """Rows and places whose attention weights fit in a core's cache."""
+def pieces(batch: Batch, heads: int, shared: NDArray[np.int64]) -> Iterator[tuple[slice, slice]]:
+    """Rows and places whose attention weights fit in a core's cache; the first `shared` places of a row are left out."""
     B, T = batch.days.shape
     width = heads * (1 + batch.item.shape[1])
     some = min(T, max(1, PIECE_CELLS // width))
     several = max(1, PIECE_CELLS // (width * some))
     for row in range(0, B, several):
-        for place in range(0, T, some):
-            yield slice(row, min(row + several, B)), slice(place, min(place + some, T))
+        rows = slice(row, min(row + several, B))
+        for place in range(int(shared[rows].min()), T, some):
+            yield rows, slice(place, min(place + some, T))
+
+
+def begin_alike(batch: Batch, leader: NDArray[np.int64]) -> NDArray[np.int64]:
+    """int64 [B], how many events a row begins with that are, in all that the encoder reads, those of its leader's row; 0 for a leader."""
+    L = batch.item.shape[1]
+    same = np.ones(batch.item.shape, dtype=bool)
+    for array in (batch.item, batch.behaviour, batch.days, batch.rank, batch.limit):
+        same &= array[:, :L] == array[leader, :L]
+    for array in (batch.context, batch.numbers):
+        same &= (array == array[leader]).all(axis=-1)
+    count = np.append(same, np.zeros((len(same), 1), dtype=bool), axis=1).argmin(axis=1)
+    return np.where(leader == np.arange(len(leader)), 0, count)
 
 
 def attend(query: Array, key: Array, value: Array, bias: list[Array]) -> tuple[Array, Array]:
@@ -131,22 +144,32 @@ def tokens(batch: Batch, weights: Weights, settings: Settings) -> tuple[Array, A
     return event, weights["question"] + weights["behaviour.weight"][batch.behaviour[:, L:]] + passed
 
 
-def encode(batch: Batch, weights: Weights, settings: Settings) -> tuple[Array, Array, Array]:
+def encode(
+    batch: Batch, weights: Weights, settings: Settings, leader: NDArray[np.int64] | None = None
+) -> tuple[Array, Array, Array]:
     """States [B, Q, D] of the questions, event tokens [B, L, D], and the last layer's attention [B, H, Q, 1 + L].
 
-    Nothing reads the events' states after the last layer, so there only the questions look.
+    Nothing reads the events' states after the last layer, so there only the questions look. And no state depends on later events, so
+    what rows begin with alike is read once.
+
+    Args:
+        leader: int64 [B] for each row the one that it is likely to begin like, itself a row that leads itself; no result depends on it.
     """
     (B, L), T, H = batch.item.shape, batch.days.shape[1], settings.heads
     event, question = tokens(batch, weights, settings)
     x = np.concatenate([event, question], axis=1)
+    shared = np.zeros(B, dtype=np.int64) if leader is None else begin_alike(batch, leader)
+    row, place = np.nonzero(np.arange(T) < shared[:, None])
     for layer in range(settings.layers - 1):
         name = f"blocks.{layer}."
         query, key, value = project(x, L, H, weights, name, first=0)
-        for rows, places in pieces(batch, H):
+        for rows, places in pieces(batch, H, shared):
             bias = read_bias(batch, settings, rows, places)
             near = slice(0, 1 + bias[0].shape[-1])
             seen = attend(query[rows, :, places], key[rows, :, near], value[rows, :, near], bias)[0]
             x[rows, places] = think(x[rows, places], seen, weights, name)
+        if leader is not None:
+            x[row, place] = x[leader[row], place]
     name = f"blocks.{settings.layers - 1}."
     query, key, value = project(x, L, H, weights, name, first=L)
     seen, attention = attend(query, key, value, read_bias(batch, settings, slice(0, B), slice(L, T)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,9 @@ from regard.sequences.vocabulary import Vocabulary
 
 BLOCK_TOKENS = 4_000
 """Padded tokens encoded at once; memory only, no result depends on it."""
+
+EDITION_TOKENS = 16_000
+"""The same for editions of histories: the originals in every block must not weigh much."""
 
 BLOCK_CELLS = 2_000_000
 """Scores computed at once (questions x items), likewise."""
@@ -85,15 +88,23 @@ class Runtime:
         out[:, ~self._artefact.merchandise] = -np.inf
         return out
 
-    def score_of(self, queries: Log, asof: NDArray[np.int64], items: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+    def score_of(
+        self,
+        queries: Log,
+        asof: NDArray[np.int64],
+        items: NDArray[np.integer[Any]],
+        edition_of: NDArray[np.int64] | None = None,
+    ) -> NDArray[np.float32]:
         """The scores of some items only, which costs no pass over the catalogue: float32 [Q, K].
 
         Args:
             queries: Q histories. asof: int64 [Q] seconds. items: int [Q, K] codes, -1 for none, which scores -inf.
+            edition_of: int64 [Q] row of the history of which each is an edited copy (its own for an original): what copies begin with
+                alike is read once, and nothing else depends on it.
         """
         out = np.empty(items.shape, dtype=np.float32)
-        for rows, batch in self._blocks(queries, asof):
-            state, token, _ = forward.encode(batch, self._weights, self._settings)
+        for rows, batch, leader in self._editions(queries, asof, edition_of):
+            state, token, _ = forward.encode(batch, self._weights, self._settings, leader)
             out[rows] = self._logits_of(batch, state, token, np.maximum(items[rows], 0))
         out[(items < 0) | ~self._artefact.merchandise[items]] = -np.inf
         return out
@@ -126,25 +137,49 @@ class Runtime:
 
     def _blocks(self, queries: Log, asof: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], Batch]]:
         """Rows of like length, and their batch."""
+        length = np.minimum(queries.lengths, self._settings.length)
+        order = np.argsort(length, kind="stable")
+        gather = self._gatherer(queries, asof)
+        for part in self._cut(length[order], BLOCK_TOKENS):
+            yield order[part], gather(order[part])
+
+    def _editions(
+        self, queries: Log, asof: NDArray[np.int64], edition_of: NDArray[np.int64] | None
+    ) -> Iterator[tuple[NDArray[np.int64], Batch, NDArray[np.int64] | None]]:
+        """The same with the editions of a history together, and for each row of a block the one that it begins like."""
+        if edition_of is None:
+            yield from ((rows, batch, None) for rows, batch in self._blocks(queries, asof))
+            return
+        size = np.minimum(queries.lengths, self._settings.length)
+        start = queries.lengths - size  # an edition that is read from another event on begins like none but its likes
+        _, first, alike = np.unique(
+            edition_of * (1 + start.max(initial=0)) + start, return_index=True, return_inverse=True
+        )
+        leader_of = first[alike]
+        longest = np.zeros(len(queries), dtype=np.int64)
+        np.maximum.at(longest, leader_of, size)
+        order = np.lexsort((leader_of, longest[leader_of]))
+        gather = self._gatherer(queries, asof)
+        for part in self._cut(longest[leader_of[order]], EDITION_TOKENS):
+            leaders, leader = np.unique(leader_of[order[part]], return_inverse=True)
+            rows = np.concatenate([leaders, order[part]])
+            yield rows, gather(rows), np.concatenate([np.arange(len(leaders)), leader])
+
+    def _cut(self, length: NDArray[np.int64], tokens: int) -> Iterator[slice]:
+        """Slices of rows, sorted by length, that are not too many to be answered at once."""
+        at, most = 0, max(1, min(256, BLOCK_CELLS // max(1, len(self.view_items))))
+        while at < len(length):
+            longest = length[min(at + most, len(length)) - 1] + 1
+            part = slice(at, at + int(np.clip(tokens // longest, 1, most)))
+            yield part
+            at = part.stop
+
+    def _gatherer(self, queries: Log, asof: NDArray[np.int64]) -> Callable[[NDArray[np.int64]], Batch]:
+        """What makes a batch of some of the rows."""
         queries = self._in_own_words(queries)
         every = latest(queries, length=self._settings.length)
-        order = np.argsort(every.length, kind="stable")
-        behaviour = np.full(len(queries), self._asked_behaviour)
-        at, most = 0, max(1, min(256, BLOCK_CELLS // max(1, len(self.view_items))))
-        while at < len(order):
-            longest = every.length[order[min(at + most, len(order)) - 1]] + 1
-            rows = order[at : at + int(np.clip(BLOCK_TOKENS // longest, 1, most))]
-            yield (
-                rows,
-                assemble(
-                    queries,
-                    every.take(rows),
-                    moment=asof,
-                    behaviour=behaviour,
-                    offset=int(self._artefact.words["offset"]),
-                ),
-            )
-            at += len(rows)
+        behaviour, offset = np.full(len(queries), self._asked_behaviour), int(self._artefact.words["offset"])
+        return lambda rows: assemble(queries, every.take(rows), moment=asof, behaviour=behaviour, offset=offset)
 
     def _in_own_words(self, queries: Log) -> Log:
         """Context codes of the log as the codes the model learned; a word it never met is unknown."""
