@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import PurePath
 from typing import Any
 
 from regard.config import Config
@@ -104,7 +105,7 @@ def _rejected(engine: Engine, catalog: Catalog, version: int, events: int) -> tu
         examples = engine.rows(
             "SELECT file, line, raw FROM refused WHERE reason = ? ORDER BY file, line LIMIT ?", [reason, _EXAMPLES]
         )
-        texts = tuple(f"{file}:{line}: {(raw or '')[:120]}" for file, line, raw in examples)
+        texts = tuple(f"{PurePath(file).name}:{line}: {(raw or '')[:120]}" for file, line, raw in examples)
         advice = "not accepted; file, line and text are in rejected/"
         findings.append(
             Finding(name=str(reason), count=count, of=total + events, unit="rows", advice=advice, examples=texts)

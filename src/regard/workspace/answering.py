@@ -13,6 +13,15 @@ from regard.insight.shop import Shop
 from regard.workspace.data import Data
 from regard.workspace.models import Models, Registered
 
+_WORSE = (
+    "counted: the last evaluation found model {model} worse than counting",
+    "以计数回答：上次评估发现模型 {model} 不如计数",
+)
+_BROKEN = (
+    "model {model} cannot be read: {why}; {other} answers",
+    "模型 {model} 无法读取：{why}；由 {other} 回答",
+)
+
 Load = Callable[[Path], Model]
 """Reads a model's folder; `regard.model.runtime.load` unless a test says otherwise."""
 
@@ -43,11 +52,11 @@ class Answering:
         if self._built is None or self._built[0] != version:
             self._built = (version, self._plain())
         shop = self._built[1]
-        ranker, notes = self._ranker(shop, model)
+        language = language or self._data.config.language
+        ranker, notes = self._ranker(shop, model, 1 if language == "zh" else 0)
         if shop.ranker is not ranker:
             shop = replace_keeping(shop, ranker=ranker)
             self._built = (version, shop)
-        language = language or self._data.config.language
         return (shop if shop.language == language else replace_keeping(shop, language=language)), notes
 
     def _plain(self) -> Shop:
@@ -60,22 +69,22 @@ class Answering:
             language=self._data.config.language,
         )
 
-    def _ranker(self, shop: Shop, name: str | None) -> tuple[Ranker | None, tuple[str, ...]]:
+    def _ranker(self, shop: Shop, name: str | None, column: int) -> tuple[Ranker | None, tuple[str, ...]]:
         if name is not None:
             return self._of(self._models.get(name)), ()
-        broken: list[str] = []
+        broken: list[tuple[str, str]] = []
         first: ModelError | None = None
         for entry in self._models.all():
             if worse(entry):
-                note = f"counted: the last evaluation found model {entry.id} worse than counting"
-                return self._counting(shop), (note,)
+                return self._counting(shop), (_WORSE[column].format(model=entry.id),)
             try:
                 ranker = self._of(entry)
             except ModelError as error:
                 first = first or error
-                broken.append(f"model {entry.id} cannot be read: {error.message}")
+                broken.append((entry.id, error.message))
                 continue
-            return ranker, tuple(f"{line}; {entry.id} answers" for line in broken)
+            notes = (_BROKEN[column].format(model=lost, why=why, other=entry.id) for lost, why in broken)
+            return ranker, tuple(notes)
         if first is not None:
             raise first
         return self._counting(shop), ()
