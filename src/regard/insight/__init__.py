@@ -1,7 +1,7 @@
 """Insight: answers read off the encoder and, where it has nothing to say, off counting; every answer says which.
 
 Works on plain arrays: `Shop.of(log, ...)`, then `recommend`, `similar`, `trending`, `new`, `intent`, `effects`,
-    `recommend_all`.
+`recommend_all`.
 """
 
 from __future__ import annotations

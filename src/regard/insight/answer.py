@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Level = Literal["model", "counting", "history", "similar", "interests", "recent popularity", "popularity", "new"]
 """Where an answer comes from, most personal first.
@@ -12,11 +15,20 @@ Level = Literal["model", "counting", "history", "similar", "interests", "recent 
 - counting: the same without a usable model: own purchases, faded with age, and what is popular now.
 - history: an unknown customer, but the events of the question are read (an anonymous basket, a first visit).
 - similar: the history names only items the model has never seen; what is known of them (words, category ...) finds the
-like.
+  like.
 - interests: a new customer's declared interests.
 - recent popularity, popularity: nothing is known of the customer; what others want, lately or ever.
 - new: nothing has been wanted yet; what is in the catalogue.
 """
+
+
+class Plain:
+    """A dataclass that is handed out; its shape in JSON is in schemas/."""
+
+    def to_json(self: DataclassInstance) -> dict[str, Any]:
+        """Dicts, lists and plain values, numbers short enough to read."""
+        result: dict[str, Any] = _plain(asdict(self))
+        return result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +75,7 @@ class Recommended:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class Answer(Plain):
     """What one customer will want next.
 
     Args:
@@ -85,16 +97,6 @@ class Answer:
     def noting(self, notes: tuple[str, ...]) -> Answer:
         """The same answer with notes before its own."""
         return replace(self, notes=(*notes, *self.notes)) if notes else self
-
-    def to_json(self) -> dict[str, Any]:
-        """The answer as plain types; the shape is schemas/recommend.json."""
-        return plain(self)
-
-
-def plain(value: Any) -> dict[str, Any]:
-    """A dataclass as dicts and lists, numbers short enough to read."""
-    result: dict[str, Any] = _plain(asdict(value))
-    return result
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from regard.errors import WorkspaceError
-from regard.insight.answer import Answer, plain
+from regard.insight.answer import Answer, Plain
 from regard.insight.history import Ask
 from regard.insight.recommend import blocks, recommend
 from regard.insight.shop import Shop
@@ -38,7 +37,7 @@ EXPLAINED = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batch:
+class Batch(Plain):
     """What was written.
 
     Args:
@@ -50,10 +49,6 @@ class Batch:
     rows: int
     exclude: str
     model_version: str | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain types."""
-        return plain(self)
 
 
 def recommend_all(

@@ -1,21 +1,18 @@
 """Explain: which of a customer's own events moved a recommendation, found by deleting them and asking again.
 
 Deleting means scoring the same customer from a log without the event: positions, baskets, gaps, own counts and the
-repeat pointer are
-recomputed, the shop's counts and the parameters stay. An effect is the difference of the item's logit, with the event
-minus without.
+repeat pointer are recomputed, the shop's counts and the parameters stay. An effect is the difference of the item's
+logit, with the event minus without.
 
 For people, events are deleted in groups: all of one behaviour on one item together. Of three purchases of the same
-lamp, deleting one
-leaves two and would hide the reason. `effects(..., grouped=False)` deletes one event at a time, as faithfulness is
-measured.
+lamp, deleting one leaves two and would hide the reason. `effects(..., grouped=False)` deletes one event at a time, as
+faithfulness is measured.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +20,7 @@ from numpy.typing import NDArray
 from regard.errors import UsageError
 from regard.evaluation.edit import asof_of, without
 from regard.insight import words
-from regard.insight.answer import Reason, plain
+from regard.insight.answer import Plain, Reason
 from regard.insight.candidates import own_items
 from regard.insight.ranker import Ranker
 from regard.insight.shop import Shop
@@ -227,7 +224,7 @@ def _deed(shop: Shop, query: Log, asof: int, rows: NDArray[np.int64], effect: fl
 
 
 @dataclass(frozen=True, kw_only=True)
-class Explanation:
+class Explanation(Plain):
     """Why one item stands where it does for one customer.
 
     Args:
@@ -245,10 +242,6 @@ class Explanation:
     reasons: tuple[Reason, ...]
     exclude: str
     model_version: str | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain types."""
-        return plain(self)
 
 
 def explain(shop: Shop, customer: str, item: str, *, n: int = 10, exclude: str = "") -> Explanation:

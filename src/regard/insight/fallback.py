@@ -1,8 +1,7 @@
 """Fallback: scores for whoever the model cannot read, level by level, and the one-line reason of each.
 
 Every level gives scores over the whole catalogue, -inf where it has nothing to say, so that a list that one level
-cannot fill is
-filled by the next.
+cannot fill is filled by the next.
 """
 
 from __future__ import annotations
@@ -78,13 +77,11 @@ def by_interests(shop: Shop, ask: Ask) -> tuple[NDArray[np.float32], list[str | 
     """Items that declared interests point to.
 
     An interest is an item id (its likes are meant), 'column=value', or a bare value or word that is looked for in the
-    items table's
-    text columns and among the words of the content.
+    items table's text columns and among the words of the content.
 
     Returns:
         scores float32 [V]; for each interest that matched, itself, else None; and the interests that nothing matched.
-        None where
-        no interest matched.
+        None where no interest matched.
     """
     matches = np.stack([_matching(shop, interest) for interest in ask.interests])
     found = matches.max(axis=1) > 0

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.errors import UsageError
-from regard.insight.answer import plain
+from regard.insight.answer import Plain
 from regard.insight.history import Ask
 from regard.insight.recommend import blocks
 from regard.insight.shop import Shop
@@ -26,7 +26,7 @@ class Propensity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Intent:
+class Intent(Plain):
     """How likely one customer is to buy.
 
     Args:
@@ -41,10 +41,6 @@ class Intent:
     propensities: tuple[Propensity, ...]
     fallback_level: str
     model_version: str | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain types."""
-        return plain(self)
 
 
 def intent(

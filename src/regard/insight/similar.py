@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from regard.insight.answer import plain
+from regard.insight.answer import Plain
 from regard.insight.recommend import top
 from regard.insight.shop import Shop
 
@@ -38,16 +37,12 @@ class SimilarItem:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimilarItems:
+class SimilarItems(Plain):
     """The items most like one item."""
 
     item: str
     name: str
     items: tuple[SimilarItem, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain types."""
-        return plain(self)
 
 
 def similar(

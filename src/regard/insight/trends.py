@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
 from regard.errors import UsageError
-from regard.insight.answer import plain
+from regard.insight.answer import Plain
 from regard.insight.recommend import top
 from regard.insight.shop import Shop
 from regard.sequences.log import DAY
@@ -59,37 +58,27 @@ class NewItem:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trending:
+class Trending(Plain):
     """What grows. Args: days: length of the recent period. items: surest first; only those that surely grow."""
 
     days: int
     items: tuple[Trend, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain types."""
-        return plain(self)
-
 
 @dataclass(frozen=True, kw_only=True)
-class NewItems:
+class NewItems(Plain):
     """What is new. Args: days: an item counts as new for so long. items: most wanted first."""
 
     days: int
     items: tuple[NewItem, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain types."""
-        return plain(self)
 
 
 def trending(shop: Shop, *, n: int = 10, days: int = 7, allowed: NDArray[np.bool_] | None = None) -> Trending:
     """Items that more customers want than before, beyond luck and beyond the growth of the whole shop.
 
     Given an item's customers in both periods together, the recent ones are binomial if nothing changed; the exact
-    (Clopper-Pearson)
-    lower bound of their share gives a lower bound of the growth (Przyborowski and Wilenski 1940). Customers are
-    counted, not units:
-    one bulk order is no trend.
+    (Clopper-Pearson) lower bound of their share gives a lower bound of the growth (Przyborowski and Wilenski 1940).
+    Customers are counted, not units: one bulk order is no trend.
 
     Raises:
         UsageError: the log has no clock, or is shorter than both periods.
