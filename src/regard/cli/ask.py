@@ -197,7 +197,7 @@ def similar(
         screen.show({"answers": [answer.to_json() for answer in answers]}, lambda out: _similar(out, answers, say))
 
 
-_WITNESSES = {"model": "the model", "customers": "shared customers", "content": "its content"}
+_WITNESSES = {"model": "model", "customers": "buyers", "content": "content"}
 
 
 def _similar(out: Console, answers: Sequence[Any], say: Words) -> None:
