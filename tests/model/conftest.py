@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
+from safetensors.numpy import load_file
 
-from regard.model.counts import Channels
+from regard.model.counts import Counts
 from regard.model.loss import Logits
 from regard.model.network import Network, Read, to_tensors
 from regard.model.settings import Settings
 from regard.sequences.batches import Batch, Windows, assemble
-from regard.sequences.counts import neighbours, popularity
+from regard.sequences.covisits import covisits, neighbours
 from regard.sequences.log import DAY, Log
+from regard.sequences.popularity import popularity
 from regard.sequences.ragged import Ragged
 from regard.sequences.split import view_until
 from regard.sequences.view import Content, View
@@ -34,16 +35,15 @@ class Case:
 
     view: View
     network: Network
-    channels: Channels
+    counts: Counts
 
     def read(self, batch: Batch) -> Read:
-        return self.network(to_tensors(batch) | {"own_popular": self.channels.own(batch)})
+        return self.network(to_tensors(batch) | {"own_popular": self.counts.own(batch)})
 
-    def logits(self, batch: Batch, read: Read, edition: NDArray[np.int64] | None = None) -> Logits:
-        full = np.full(int(batch.asked.sum()), self.channels.neighbours.full)
+    def logits(self, batch: Batch, read: Read) -> Logits:
         return Logits(
             state=read.state, item=read.item, bias=read.bias, own=read.own, own_item=read.own_item, weight=read.weight,
-            counts=self.channels.of(batch, full if edition is None else edition),
+            popular=self.counts.popular(batch),
             barred=torch.from_numpy(~self.view.log.merchandise),
         )  # fmt: skip
 
@@ -88,16 +88,16 @@ def case_of(draw_log: Callable[..., Log]) -> Callable[..., Case]:
         view = view_until(
             log, int(log.time.max()) + DAY if clock == "clock" else None, target=("purchase",), content_of=content
         )
-        popular, near = popularity(view), neighbours(view, width=6)
+        popular, near = popularity(view), neighbours(covisits(view), width=6)
         settings = Settings(
             items=len(view.log.items), behaviours=len(view.log.behaviours), contexts=(3, 1, 1, 25, 8), features=4, width=16, layers=2,
-            time_scales=(0.0, 3.0, 40.0, 0.0) if clock == "clock" else (0.0,) * 4, neighbours=near.items.shape[2],
+            time_scales=(0.0, 3.0, 40.0, 0.0) if clock == "clock" else (0.0,) * 4, neighbours=near.items.shape[1],
             half_lives=() if popular is None else popular.half_lives, **sizes,
         )  # fmt: skip
         torch.manual_seed(seed)
         network = Network(settings, view.content)
         stir(network, seed)
-        return Case(view=view, network=network.eval(), channels=Channels(popular, near, len(view.log.items)))
+        return Case(view=view, network=network.eval(), counts=Counts(popular, near, len(view.log.items)))
 
     return make
 
@@ -115,6 +115,12 @@ class Trained:
     view: View
     loop: Loop
     folder: Path
+
+    @property
+    def covisits(self) -> float:
+        """The weight of the co-visits."""
+        weight: float = load_file(self.folder / "weights.safetensors")["covisits"][0]
+        return weight
 
 
 @pytest.fixture(scope="session", params=["clock", "order"])

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regard.model.attention import Drop, attend, attend_plainly, read_bias
+from regard.model.attention import attend, attend_plainly, read_bias
 
 
 @settings(max_examples=20, deadline=None)
@@ -58,13 +58,3 @@ def test_the_bias_is_what_a_loop_makes_of_it(L: int, Q: int, seed: int) -> None:
                     )
                     expected = fade if k < limit[b, t] or k == t else -math.inf
                     assert float(bias[b, head, t, 1 + k]) == pytest.approx(expected, abs=1e-5)
-
-
-def test_drop_keeps_the_mean_and_hides_alike_for_all_tokens_of_a_row() -> None:
-    torch.manual_seed(0)
-    drop, x = Drop(0.4), torch.ones(2_000, 5, 8)
-    out = drop(x)
-    assert float(out.mean()) == pytest.approx(1.0, abs=0.02)
-    assert out.unique().tolist() == pytest.approx([0.0, 1 / 0.6])
-    assert (out == out[:, :1]).all() and not (out == out[:1]).all()
-    assert drop.eval()(x) is x and Drop(0.0)(x) is x

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regard.model import loss
-from regard.model.counts import Counts
+from regard.model.counts import Popular
 from regard.model.loss import Answers, Logits, Scratch, chunked_loss, plain_loss
 
 NAMES = ("state", "item", "bias", "own", "weight")
@@ -18,14 +18,11 @@ NAMES = ("state", "item", "bias", "own", "weight")
 
 def draw(N: int, V: int, seed: int) -> tuple[Logits, Answers]:
     g = torch.Generator().manual_seed(seed)
-    D, U, C, T, E, K, M = 8, 3, 3, 4, 2, 5, 4
-    near = torch.randint(0, V + 1, (E, V, K), generator=g)
-    counts = Counts(
-        popular=torch.nn.functional.pad(torch.randn(T, C - 1, V, generator=g), (0, 1)),
-        moment=torch.randint(0, T, (N,), generator=g), near=near, share=torch.rand(E, V, K, generator=g) * (near < V),
-        edition=torch.randint(0, E, (N,), generator=g), recent=torch.randint(0, V, (N, M), generator=g),
-        fade=torch.rand(N, M, generator=g) * (torch.rand(N, M, generator=g) < 0.7),
-    )  # fmt: skip
+    D, U, C, T = 8, 3, 2, 4
+    popular = Popular(
+        table=torch.nn.functional.pad(torch.randn(T, C, V, generator=g), (0, 1)),
+        moment=torch.randint(0, T, (N,), generator=g),
+    )
     barred = torch.zeros(V, dtype=torch.bool)
     barred[V // 2 :: 5] = V > 3
     free = torch.arange(V)[~barred]
@@ -39,7 +36,7 @@ def draw(N: int, V: int, seed: int) -> tuple[Logits, Answers]:
         state=torch.randn(N, D, generator=g), item=torch.randn(V, D, generator=g),
         bias=torch.randn(V, generator=g), own=torch.randn(N, U, generator=g),
         own_item=torch.stack([torch.randperm(V + 1, generator=g)[:U] if V >= U else torch.full((U,), V) for _ in range(N)]),
-        weight=torch.randn(N, C, generator=g), counts=counts, barred=barred,
+        weight=torch.randn(N, C, generator=g), popular=popular, barred=barred,
     )  # fmt: skip
     return logits, Answers(row=row, item=item, share=share, weight=weight)
 

@@ -170,7 +170,7 @@ def test_ids_are_hidden_at_random_where_content_can_speak(features: int) -> None
     torch.manual_seed(0)
     settings = Settings(items=4_000, behaviours=1, contexts=(), features=features, width=8, id_dropout=0.25)
     bags = Ragged.of([[n % 3] if features and n % 2 else [] for n in range(4_000)])
-    items = Items(settings, Content(("a", "b", "c")[:features], bags))
+    items = Items(settings, Content(("a", "b", "c")[:features], bags), None)
     whole = items.eval()()
     hidden = (items.train()() != whole).any(dim=1)
     if not features:

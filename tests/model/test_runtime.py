@@ -31,15 +31,16 @@ def by_torch(trained: Any, queries: Log, asof: np.ndarray, days: float) -> tuple
     loop = trained.loop
     scores = np.empty((len(queries), len(trained.view.log.items)), dtype=np.float32)
     told = np.empty(len(queries), dtype=np.float32)
-    for rows, z, logit in loop.answer(queries, asof, horizon=days):
-        scores[rows], told[rows] = z, logit
+    for answered in loop.answer(queries, asof, horizon=days):
+        scores[answered.rows] = answered.scores + trained.covisits * answered.covisits
+        told[answered.rows] = answered.told
     loop.network.load_state_dict(loop.average)
     loop.network.eval()
     every = latest(queries, length=loop.network.settings.length)
     behaviour = np.full(len(queries), loop.data.behaviour)
     batch = assemble(queries, every, moment=asof, behaviour=behaviour, offset=loop.data.offset)
     with torch.no_grad():
-        read = loop.network(to_tensors(batch) | {"own_popular": loop.channels.own(batch)})
+        read = loop.network(to_tensors(batch) | {"own_popular": loop.counts.own(batch)})
     return scores, read.state.numpy(), told
 
 
@@ -117,7 +118,7 @@ def test_editions_of_a_history_are_read_together_and_answered_alone(
 
 
 def test_counts_are_those_of_the_cut_whenever_it_is_asked(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    runtime, view, counts = load(trained.folder), trained.view, trained.loop.channels.popularity
+    runtime, view, counts = load(trained.folder), trained.view, trained.loop.counts.popularity
     log = view.log
     if view.cut is None:
         assert counts is None

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from regard.events.store import Store
 from regard.sequences.content import read_content
-from regard.sequences.counts import neighbours, popularity
+from regard.sequences.covisits import coordinates, covisits, neighbours
 from regard.sequences.log import DAY, Log
 from regard.sequences.pack import read_log
+from regard.sequences.popularity import popularity
 from regard.sequences.questions import ask
 from regard.sequences.ragged import Ragged
 from regard.sequences.split import leave_one_out, time_split, view_until
@@ -103,7 +104,9 @@ def test_no_future_changes_a_bit_of_the_view(draw_log: DrawLog, seed: int, share
     assert_same(view, tampered)
     assert_same(ask(view), ask(tampered), "questions")
     assert_same(popularity(view), popularity(tampered), "popularity")
-    assert_same(neighbours(view, width=5), neighbours(tampered, width=5), "neighbours")
+    counts, others = covisits(view), covisits(tampered)
+    assert_same(neighbours(counts, width=5), neighbours(others, width=5), "neighbours")
+    assert_same(coordinates(counts, width=4), coordinates(others, width=4), "coordinates")
 
 
 def test_the_view_is_asked_for_content_as_of_the_cut_only(log_of: LogOf) -> None:

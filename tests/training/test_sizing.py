@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from regard.sequences.counts import popularity
 from regard.sequences.log import Log
+from regard.sequences.popularity import popularity
 from regard.sequences.view import Content, View
 from regard.sequences.vocabulary import Vocabulary
 from regard.training.sizing import plan_training, size_model

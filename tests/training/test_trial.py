@@ -64,7 +64,7 @@ class Fake:
 
     def __init__(self, figures: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
         self.step, self.average, self.figures = 0, {}, iter(figures)
-        monkeypatch.setattr(room, "look", lambda loop, split: next(self.figures))
+        monkeypatch.setattr(room, "look", lambda loop, split: (next(self.figures), 0.4))
         monkeypatch.setattr(room, "_calibration", lambda loop, held: Calibration(slope=float(self.step)))
 
     def run(self, steps: int, *, tick: Callable[[int], None]) -> Tally:

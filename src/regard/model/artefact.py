@@ -53,8 +53,8 @@ class Artefact:
     Args:
         settings: the network's shape.
         words: 'behaviours', 'target', 'contexts' (name -> names of its codes), 'clock', 'time_zone', 'cut', 'offset'.
-        weights: the network's arrays by name; 'items' is the item table [V, D].
-        counts: 'popularity' [V, C - 1], 'near' int32 [V, K], 'near_weight' [V, K].
+        weights: the network's arrays by name; 'items' is the item table [V, D], 'covisits' [1] the weight of the co-visits.
+        counts: 'popularity' [V, C], 'near' int32 [V, K], 'near_weight' [V, K].
         items: the catalogue. merchandise: bool [V].
         features: names of the content features.
         calibration: 'slope' and 'intercept' of the logit.

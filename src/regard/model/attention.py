@@ -76,23 +76,6 @@ def read_bias(
     return F.pad(torch.stack(heads, dim=1), (1, 0))
 
 
-class Drop(nn.Module):
-    """Dropout that hides the same numbers of a row's every token: as a regulariser the equal of the plain one, at a
-    hundredth of its random numbers, which are what dropout costs on a CPU. Source: Gal and Ghahramani, 2016.
-    """
-
-    def __init__(self, share: float) -> None:
-        super().__init__()
-        self.share = share
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x: [B, T, D]."""
-        if not self.training or self.share == 0:
-            return x
-        kept = (torch.rand(len(x), 1, x.shape[2]) >= self.share) / (1 - self.share)
-        return x * kept.to(x.dtype)
-
-
 class Block(nn.Module):
     """One layer: read the earlier events, then think; both branches gated by the state they join.
 
@@ -112,7 +95,7 @@ class Block(nn.Module):
         self.read_gate, self.think_gate = nn.Linear(width, width), nn.Linear(width, width)
         nn.init.constant_(self.read_gate.bias, 2.0)  # gates begin at .88: nearly open
         nn.init.constant_(self.think_gate.bias, 2.0)
-        self.drop = Drop(dropout)
+        self.drop = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
         """x: [B, T, D] tokens, events first; bias: [B, H, T, 1 + L]. Returns [B, T, D]."""

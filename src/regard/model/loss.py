@@ -1,6 +1,6 @@
 """The loss: cross-entropy over the whole catalogue, its gradients formed in the same pass over chunks that stay in cache.
 
-Legend: `N` questions, `D` width, `V` items, `U` own items of a question, `C` count channels, the last of them co-visits.
+Legend: `N` questions, `D` width, `V` items, `U` own items of a question, `C` channels of popularity.
 Item V, a column of its own in every chunk, is none: it takes what padding adds and is never a candidate.
 """
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from regard.model.counts import Counts
+from regard.model.counts import Popular
 
 CHUNK_CELLS = 1_000_000
 """Logits per chunk (4 MB in fp32): few enough to stay in a server core's cache, enough to keep the matrix units busy."""
@@ -25,12 +25,12 @@ LOT_CELLS = 16_000_000
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Logits:
-    """What the logits of N questions are made of: z = state . item + bias + own items + channels x weights.
+    """What the logits of N questions are made of: z = state . item + bias + own items + weights . popularity.
 
     Args:
         state: [N, D]. item: [V, D]. bias: [V].
         own: [N, U] logit added at each question's own items, -inf for no candidate. own_item: int64 [N, U] which items, V for none.
-        weight: [N, C] weight of each count channel. counts: what these weigh.
+        weight: [N, C] weight of each channel of popularity. popular: what these weigh.
         barred: bool [V], items that are no candidates.
     """
 
@@ -40,7 +40,7 @@ class Logits:
     own: Tensor
     own_item: Tensor
     weight: Tensor
-    counts: Counts
+    popular: Popular
     barred: Tensor
 
     @cached_property
@@ -56,13 +56,13 @@ class Logits:
     def dense(self, rows: slice) -> Tensor:
         """Logits [n, V + 1] of a slice of questions, written out."""
         z = self.state[rows] @ self.table.T + self.level
-        z = z + torch.einsum("nc,ncv->nv", self.weight[rows], self.counts.dense(rows))
+        z = z + torch.einsum("nc,ncv->nv", self.weight[rows], self.popular.table[self.popular.moment[rows]])
         return z.scatter_add(1, self.own_item[rows], self.own[rows])
 
     def take(self, rows: Tensor) -> Logits:
         """The named questions."""
         asked = {name: getattr(self, name)[rows] for name in ("state", "own", "own_item", "weight")}
-        return replace(self, **asked, counts=self.counts.take(rows))
+        return replace(self, **asked, popular=replace(self.popular, moment=self.popular.moment[rows]))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -115,7 +115,7 @@ def chunked_loss(logits: Logits, answers: Answers, *, fast: bool, scratch: Scrat
         scratch: memory of earlier calls.
     """
     order = torch.argsort(
-        logits.counts.moment, stable=True
+        logits.popular.moment, stable=True
     )  # questions of one moment share a product with its popularity
     logits, answers = logits.take(order), answers.take(order)
     parts = (logits.state, logits.item, logits.bias, logits.own, logits.weight)
@@ -156,7 +156,7 @@ class _Chunks:
     """The logits of N questions, a chunk at a time. `fast`: products in bf16."""
 
     def __init__(self, logits: Logits, fast: bool, scratch: Scratch) -> None:
-        self.logits, self.counts = logits, logits.counts
+        self.logits, self.popular = logits, logits.popular
         self.dtype = torch.bfloat16 if fast else torch.float32
         self.table, self.state = logits.table.to(self.dtype), logits.state.to(self.dtype)
         self.columns = len(logits.level)
@@ -165,7 +165,6 @@ class _Chunks:
         size = (min(self.step, len(logits.state)), self.columns)
         self.product = scratch.take("product", *size, self.dtype)
         self.z = scratch.take("z", *size, torch.float32)
-        self.lift = scratch.take("lift", *size, torch.float32)  # zeros between chunks
         self.dz = scratch.take("dz", min(self.lot, len(logits.state)), self.columns, self.dtype)
 
     def differentiate(self, rows: slice, answers: Answers, grads: list[Tensor], *, into: slice) -> Tensor:
@@ -175,17 +174,15 @@ class _Chunks:
         row, target = answers.row[told] - rows.start, answers.item[told]
         scale = answers.weight[rows] / answers.weight.sum()  # [n]
         part = answers.share[told] * scale[row]
-        near, lift = self._lift(rows)
-        z = self._logits(rows, near, lift)
+        z = self._logits(rows)
         dz = torch.softmax(z, dim=1, out=z)  # [n, V + 1]
         loss = -(dz[row, target].clamp(min=torch.finfo(torch.float32).tiny).log() * part).sum()
         dz *= scale[:, None]
         dz.index_put_((row, target), -part, accumulate=True)
         d_bias += dz[:, :-1].sum(dim=0)
         d_own[rows] = dz.gather(1, self.logits.own_item[rows])
-        d_weight[rows, -1] = (dz.gather(1, near) * lift).sum(dim=1)
         for some, popular in self._moments(rows):
-            d_weight[rows, :-1][some] = dz[some] @ popular.T
+            d_weight[rows][some] = dz[some] @ popular.T
         self.dz[into] = dz
         return loss
 
@@ -195,35 +192,23 @@ class _Chunks:
         grads[0][lot] = (dz @ self.table).float()
         grads[1].add_((dz.T @ self.state[lot])[:-1])
 
-    def _logits(self, rows: slice, near: Tensor, lift: Tensor) -> Tensor:
+    def _logits(self, rows: slice) -> Tensor:
         """[n, V + 1]."""
         logits, n = self.logits, rows.stop - rows.start
         product = torch.mm(self.state[rows], self.table.T, out=self.product[:n])
         z = torch.add(product, logits.level, out=self.z[:n])
         for some, popular in self._moments(rows):
-            z[some].addmm_(logits.weight[rows, :-1][some], popular)
-        z.scatter_add_(1, near, lift * logits.weight[rows, -1, None])
+            z[some].addmm_(logits.weight[rows][some], popular)
         return z.scatter_add_(1, logits.own_item[rows], logits.own[rows])
 
-    def _lift(self, rows: slice) -> tuple[Tensor, Tensor]:
-        """The co-visit channel without its zeros: (item int64 [n, J], [n, J]), to be added up where an item comes often.
-
-        What an item gets in all is log(1 + its counts); each of its places carries its share of that.
-        """
-        near, count = self.counts.covisits(rows)
-        lift = self.lift[: len(near)].scatter_add_(1, near, count)
-        whole = lift.gather(1, near)
-        lift.scatter_(1, near, 0.0)
-        return near, torch.log1p(whole) * (count / whole.clamp(min=1e-12))
-
     def _moments(self, rows: slice) -> list[tuple[slice, Tensor]]:
-        """Runs of questions of one moment, and its popularity [C - 1, V + 1]."""
-        if self.counts.popular.shape[1] == 0:
+        """Runs of questions of one moment, and its popularity [C, V + 1]."""
+        if self.popular.table.shape[1] == 0:
             return []
-        moment, count = torch.unique_consecutive(self.counts.moment[rows], return_counts=True)
+        moment, count = torch.unique_consecutive(self.popular.moment[rows], return_counts=True)
         stop = count.cumsum(0).tolist()
         runs = [slice(a, b) for a, b in zip([0, *stop[:-1]], stop, strict=True)]
-        return [(run, self.counts.popular[place]) for run, place in zip(runs, moment.tolist(), strict=True)]
+        return [(run, self.popular.table[place]) for run, place in zip(runs, moment.tolist(), strict=True)]
 
 
 def has_fast_bf16() -> bool:

@@ -9,13 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from regard.model.attention import Block, Drop, read_bias
+from regard.model.attention import Block, read_bias
 from regard.model.settings import NEVER_AGO, POINTER_WIDTH, YEAR_DAYS, Settings
 from regard.sequences.batches import Batch
 from regard.sequences.view import Content
+
+BEGIN = 0.05
+"""Root mean square of the item vectors' first coordinates: so large that neighbours are likelier from the start, so small that all can move."""
 
 WEIGH_WIDTH = 32
 """Hidden numbers of the small network that weighs an own item's counts against its popularity and its age."""
@@ -29,7 +33,7 @@ class Read:
         state: [N, D] states of the questions asked, in row-major order.
         own: [N, U] logit of each question's own items. own_item: int64 [N, U] these items, V for none.
         item: [V, D] item table. bias: [V].
-        weight: [N, C] weights of the dense count channels.
+        weight: [N, C] weights of the channels of popularity.
     """
 
     state: Tensor
@@ -43,10 +47,14 @@ class Read:
 class Items(nn.Module):
     """The item table: an id vector plus the mean of the content's feature vectors; with the id hidden at random, content must do alone."""
 
-    def __init__(self, settings: Settings, content: Content) -> None:
+    def __init__(self, settings: Settings, content: Content, coordinates: NDArray[np.float32] | None) -> None:
         super().__init__()
         self.id = nn.Embedding(settings.items, settings.width)
         nn.init.normal_(self.id.weight, std=0.02)
+        if coordinates is not None:
+            begin = torch.from_numpy(coordinates * np.float32(BEGIN))
+            known = begin.any(dim=1, keepdim=True)  # the others begin anywhere
+            self.id.weight.data = torch.where(known, begin, self.id.weight.data)
         self.hide = settings.id_dropout if settings.features else 0.0
         self.features = (
             nn.EmbeddingBag(settings.features, settings.width, mode="mean", include_last_offset=True)
@@ -93,7 +101,7 @@ class Pointer(nn.Module):
         self.gate = nn.Linear(settings.width, heads)
         nn.init.zeros_(self.gate.weight)
         nn.init.constant_(self.gate.bias, 0.5)
-        self.weigh = nn.Linear(heads + 3 + settings.channels - 1, WEIGH_WIDTH)
+        self.weigh = nn.Linear(heads + 3 + settings.channels, WEIGH_WIDTH)
         self.mood = nn.Linear(settings.width, WEIGH_WIDTH, bias=False)
         self.verdict = nn.Linear(WEIGH_WIDTH, 1, bias=False)
         nn.init.zeros_(self.verdict.weight)
@@ -137,13 +145,13 @@ class Pointer(nn.Module):
 
 
 class Network(nn.Module):
-    """Encoder, item table, pointer, weights of the count channels, and the head for 'anything wanted within h days?'."""
+    """Encoder, item table, pointer, weights of popularity, and the head for 'anything wanted within h days?'."""
 
-    def __init__(self, settings: Settings, content: Content) -> None:
+    def __init__(self, settings: Settings, content: Content, coordinates: NDArray[np.float32] | None = None) -> None:
         super().__init__()
         D = settings.width
         self.settings = settings
-        self.items = Items(settings, content)
+        self.items = Items(settings, content, coordinates)
         self.bias = nn.Parameter(torch.zeros(settings.items))
         self.item_norm = nn.RMSNorm(D)
         self.behaviour = nn.Embedding(settings.behaviours + 1, D)
@@ -153,15 +161,16 @@ class Network(nn.Module):
         self.numbers = nn.Linear(2, D, bias=False)
         self.question = nn.Parameter(torch.randn(D) * 0.02)
         self.elapsed = nn.Sequential(nn.Linear(6, D, bias=False), nn.SiLU(), nn.Linear(D, D, bias=False))
-        self.drop = Drop(settings.dropout)
+        self.drop = nn.Dropout(settings.dropout)
         self.blocks = nn.ModuleList(
             Block(width=D, heads=settings.heads, dropout=settings.dropout) for _ in range(settings.layers)
         )
         self.last_norm = nn.RMSNorm(D)
-        self.pointer = Pointer(settings)
-        self.channel_weight = nn.Linear(D, settings.channels)
-        nn.init.zeros_(self.channel_weight.weight)
-        nn.init.constant_(self.channel_weight.bias, 0.2)
+        self.pointer = Pointer(settings) if settings.pointer_heads else None
+        self.popularity = nn.Linear(D, settings.channels) if settings.channels else None
+        if self.popularity is not None:
+            nn.init.zeros_(self.popularity.weight)
+            nn.init.constant_(self.popularity.bias, 0.2)
         self.hazard = nn.Linear(D, 2)
         nn.init.zeros_(self.hazard.weight)
 
@@ -170,7 +179,7 @@ class Network(nn.Module):
         L = tensors["item"].shape[1]
         table = self.items()  # [V, D]
         token = self._event_tokens(table, tensors)
-        question = self.question + self.behaviour(tensors["behaviour"][:, L:]) + self.elapsed(tensors["elapsed"])
+        question = self._question_tokens(token, tensors)
         x = self.drop(torch.cat([token, question], dim=1))  # [B, T, D]
         bias = read_bias(
             tensors["days"], tensors["rank"], tensors["limit"], events=L,
@@ -180,16 +189,17 @@ class Network(nn.Module):
             x = block(x, bias)
         state = self.last_norm(x[:, L:])  # [B, Q, D]
         asked = tensors["asked"]
-        own = self.pointer(state, token, tensors)[asked]  # [N, U]
+        said = state[asked]  # [N, D]
+        own = (_unseen(tensors) if self.pointer is None else self.pointer(state, token, tensors))[asked]  # [N, U]
         U = own.shape[1]
         own_item = tensors["slot_item"][:, None].expand(*asked.shape, U)[asked]
         return Read(
-            state=state[asked],
+            state=said,
             own=own,
             own_item=own_item,
             item=table,
             bias=self.bias,
-            weight=self.channel_weight(state[asked]),
+            weight=said.new_zeros(len(said), 0) if self.popularity is None else self.popularity(said),
         )
 
     def _event_tokens(self, table: Tensor, tensors: dict[str, Tensor]) -> Tensor:
@@ -197,14 +207,22 @@ class Network(nn.Module):
         L = tensors["item"].shape[1]
         known = tensors["item"] < len(table)
         item = self.item_norm(F.embedding(tensors["item"].clamp(max=len(table) - 1), table)) * known[..., None]
-        token: Tensor = (
-            item
-            + self.behaviour(tensors["behaviour"][:, :L])
-            + self.numbers(tensors["numbers"])
-        )
+        token: Tensor = item + self.behaviour(tensors["behaviour"][:, :L]) + self.numbers(tensors["numbers"])
         for place, part in enumerate(self.context):
             token = token + part(tensors["context"][..., place])
         return token
+
+    def _question_tokens(self, token: Tensor, tensors: dict[str, Tensor]) -> Tensor:
+        """[B, Q, D]: what is asked, how long after, and the last basket before, which tells most and should not have to be looked for."""
+        L = token.shape[1]
+        limit, rank = tensors["limit"][:, L:, None], tensors["rank"][:, None, :L]  # [B, Q, 1], [B, 1, L]
+        past = torch.arange(L) < limit  # [B, Q, L]
+        last = past & (rank == rank.masked_fill(~past, -1).amax(dim=2, keepdim=True))
+        share = last / last.sum(dim=2, keepdim=True).clamp(min=1)
+        question: Tensor = (
+            self.question + self.behaviour(tensors["behaviour"][:, L:]) + self.elapsed(tensors["elapsed"])
+        )
+        return question + share @ token
 
     def wanted_within(self, state: Tensor, days: Tensor) -> Tensor:
         """Logits [N] that something is wanted within `days` [N] of the question.
@@ -215,6 +233,15 @@ class Network(nn.Module):
         log_hazard = level - 2 + F.softplus(shape + 0.5) * torch.log(days / 30)
         hazard = log_hazard.clamp(-15, 4).exp()  # cumulative; P = 1 - exp(-hazard)
         return torch.log(torch.expm1(hazard))  # logit of 1 - exp(-h)
+
+
+def _unseen(tensors: dict[str, Tensor]) -> Tensor:
+    """[B, Q, U], -inf for the row's items that were seen before a question, 0 for those still to come."""
+    limit, slot, U = tensors["limit"], tensors["slot"], tensors["slot_item"].shape[1]
+    L = slot.shape[1]
+    past = (torch.arange(L) < limit[:, L:, None]).float()  # [B, Q, L]
+    seen = past.new_zeros(*past.shape[:2], U).scatter_add(2, slot[:, None].expand(past.shape), past)
+    return torch.zeros_like(seen).masked_fill(seen > 0, float("-inf"))
 
 
 def to_tensors(batch: Batch) -> dict[str, Tensor]:

@@ -26,7 +26,7 @@ class Settings:
         layers: attention blocks.
         time_scales: per attention head, days after which its interest in an event has halved; 0 = the head ignores time.
         back_scales: the same in baskets back; 0 = the head ignores position.
-        pointer_heads: ways in which an own past event speaks for its item again.
+        pointer_heads: ways in which an own past event speaks for its item again; 0 where what was seen is no candidate.
         half_lives: days of the popularity channels; () where there is no clock.
         seasonal: whether the last popularity channel is the same season of last year.
         length: events of a history that are read.
@@ -58,8 +58,8 @@ class Settings:
 
     @property
     def channels(self) -> int:
-        """C, dense count channels of the logits: popularity and, last, co-visits."""
-        return len(self.half_lives) + self.seasonal + 1
+        """C, channels of popularity in the logits."""
+        return len(self.half_lives) + self.seasonal
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

@@ -15,9 +15,9 @@ from torch import Tensor
 from regard.model.loss import Answers
 from regard.model.settings import Settings
 from regard.sequences.batches import Batch, Windows, assemble, buckets, windows
-from regard.sequences.counts import Neighbours
 from regard.sequences.log import DAY
 from regard.sequences.questions import PATIENCE, Questions, ask
+from regard.sequences.ragged import Ragged
 from regard.sequences.view import View
 from regard.training.sizing import Plan
 
@@ -44,10 +44,9 @@ class Horizons:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Lesson:
-    """One training step's input: the batch, the neighbour edition each question may read, the answers and the horizons."""
+    """One training step's input: the batch, its answers and the horizons."""
 
     batch: Batch
-    edition: NDArray[np.int64]
     answers: Answers
     horizons: Horizons | None
 
@@ -56,13 +55,13 @@ class Data:
     """The lessons of a view.
 
     Args:
-        view: what may be seen. settings, plan: by `training.sizing`. neighbours: of the same view.
+        view: what may be seen. settings, plan: by `training.sizing`.
     """
 
-    def __init__(self, view: View, settings: Settings, plan: Plan, neighbours: Neighbours) -> None:
-        self.view, self.plan, self.neighbours = view, plan, neighbours
+    def __init__(self, view: View, settings: Settings, plan: Plan) -> None:
+        self.view, self.plan = view, plan
         self.offset = utc_offset(view)
-        self.length = settings.length
+        self.length, self.repeats = settings.length, settings.pointer_heads > 0
         questions: Questions = ask(view)
         self.questions = questions
         names = view.log.behaviours
@@ -105,18 +104,28 @@ class Data:
         batch = assemble(self.view.log, chosen, moment=moment, behaviour=questions.behaviour, offset=self.offset)
         number = chosen.questions.values
         answers = questions.answers.take(number)
+        if not self.repeats:
+            answers = self._unseen(answers, questions.customer[number], moment[number])
         row = np.repeat(np.arange(len(number)), answers.lengths)
         return Lesson(
             batch=batch,
-            edition=self.neighbours.edition(questions.customer[number], moment[number]),
             answers=Answers(
                 row=torch.from_numpy(row),
                 item=torch.from_numpy(answers.values.astype(np.int64)),
                 share=torch.from_numpy((1.0 / answers.lengths[row]).astype(np.float32)),
-                weight=torch.from_numpy(self.weight[number]),
+                weight=torch.from_numpy(self.weight[number] * (answers.lengths > 0)),
             ),
             horizons=self._horizons(number, moment[number], rng),
         )
+
+    def _unseen(self, answers: Ragged, customer: NDArray[np.int64], moment: NDArray[np.int64]) -> Ragged:
+        """The answers without what the customer had met before the moment, where that is no candidate."""
+        log, V = self.view.log, len(self.view.log.items) + 1
+        met, first = np.unique(log.owner * V + log.item, return_index=True)
+        row = np.repeat(np.arange(len(answers)), answers.lengths)
+        time = log.time[first[np.searchsorted(met, customer[row] * V + answers.values)]]
+        kept = time >= moment[row]
+        return Ragged.from_groups(row[kept], answers.values[kept], len(answers))
 
     def _horizons(
         self, number: NDArray[np.int64], moment: NDArray[np.int64], rng: np.random.Generator

@@ -123,7 +123,7 @@ class _Job:
         self.folder, self.seed, self.budget, self.mask, self.progress = folder, seed, budget, mask, progress
         self.checkpoints = folder / "checkpoint"
         progress.start("counting")
-        self.whole = set_up(view)
+        self.whole = set_up(view, mask=mask)
         progress.finish()
         self.identity = f"{seed}-{mask}-{VERSION}-{_digest(view)}"
         self.events, self.seconds = 0, 0.0
@@ -166,7 +166,7 @@ class _Job:
         if held is None:
             return Trial(steps=steps or min(DEFAULT_EPOCHS * self.whole.data.steps_per_epoch, self._affordable()))
         most = None if steps else self._affordable() // 3  # a look, the pass it may lead to, and the looking itself
-        setup = set_up(held.split.view)
+        setup = set_up(held.split.view, mask=self.mask)
         growth = max(1.0, self.whole.data.tokens / max(1, setup.data.tokens))
 
         def spent(trial: Trial, tally: Tally) -> bool:
@@ -207,7 +207,7 @@ class _Job:
         """Write the model folder; the checkpoint goes when the model is there."""
         self.progress.start("writing the model")
         facts = self._facts(trial)
-        artefact = to_artefact(loop, self.whole, calibration=trial.calibration, facts=facts)
+        artefact = to_artefact(loop, self.whole, trial=trial, facts=facts)
         try:
             save(artefact, self.folder, card=write_card(facts))
         except OSError as error:
@@ -258,6 +258,7 @@ class _Job:
             "validation": trial.best,
             "curve": trial.curve,
             "calibration": asdict(trial.calibration),
+            "covisits": trial.covisits,
             "settings": self.whole.settings.to_json(),
             "data": {
                 "events": view.log.events,
@@ -273,7 +274,7 @@ class _Job:
         }
 
 
-def to_artefact(loop: Loop, setup: Setup, *, calibration: Calibration, facts: dict[str, Any]) -> Artefact:
+def to_artefact(loop: Loop, setup: Setup, *, trial: Trial, facts: dict[str, Any]) -> Artefact:
     """A loop's averaged weights, with the counts as of the end of the view."""
     view, popular, near = setup.view, setup.popularity, setup.neighbours
     network = loop.network
@@ -294,16 +295,16 @@ def to_artefact(loop: Loop, setup: Setup, *, calibration: Calibration, facts: di
             "cut": view.cut,
             "offset": setup.data.offset,
         },
-        weights={"items": table, **weights},
+        weights={"items": table, "covisits": np.array([trial.covisits], dtype=np.float32), **weights},
         counts={
             "popularity": none if popular is None else popular.table[-1],
-            "near": near.items[near.full],
-            "near_weight": near.weights[near.full],
+            "near": near.items,
+            "near_weight": near.weights,
         },
         items=view.log.items,
         merchandise=view.log.merchandise,
         features=view.content.names,
-        calibration=asdict(calibration),
+        calibration=asdict(trial.calibration),
         metrics=facts,
     )
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from regard.model.counts import Channels
+from regard.model.counts import Counts
 from regard.model.loss import Logits, Scratch, chunked_loss, has_fast_bf16
 from regard.model.network import Network, Read, to_tensors
 from regard.sequences.batches import Batch, assemble, latest
@@ -23,6 +23,25 @@ from regard.training.sizing import Plan
 
 SCORE_TOKENS = 16_000
 """Padded tokens scored at once; memory only, no result depends on it."""
+
+
+SCORE_CELLS = 16_000_000
+"""Scores held at once (64 MB); memory only."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answered:
+    """What the network says to n queries.
+
+    Args:
+        rows: int64 [n] which queries. scores: [n, V] without co-visits. covisits: [n, V] what to add to them, in the trial's weight.
+        told: [n] logit of 'wanted within the horizon'.
+    """
+
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    covisits: NDArray[np.float32]
+    told: NDArray[np.float32]
 
 
 @dataclass(kw_only=True)
@@ -44,12 +63,12 @@ class Loop:
     """Trains one network on one view.
 
     Args:
-        network: the network, changed in place. data: its lessons. channels: count channels of the same view.
+        network: the network, changed in place. data: its lessons. counts: of the same view.
         plan: rates and weights. seed: of moments, batches and dropout.
     """
 
-    def __init__(self, network: Network, data: Data, channels: Channels, *, plan: Plan, seed: int) -> None:
-        self.network, self.data, self.channels, self.plan = network, data, channels, plan
+    def __init__(self, network: Network, data: Data, counts: Counts, *, plan: Plan, seed: int) -> None:
+        self.network, self.data, self.counts, self.plan = network, data, counts, plan
         self.barred = torch.from_numpy(~data.view.log.merchandise)
         self.fast, self.scratch = has_fast_bf16(), Scratch()
         self.step = 0
@@ -117,16 +136,16 @@ class Loop:
             hazard = (each * horizons.weight).sum() / horizons.weight.sum()
         if float(lesson.answers.weight.sum()) == 0:
             return hazard * 0, hazard
-        logits = self._logits(read, lesson.batch, lesson.edition)
+        logits = self._logits(read, lesson.batch)
         return chunked_loss(logits, lesson.answers, fast=self.fast, scratch=self.scratch), hazard
 
     def _tensors(self, batch: Batch) -> dict[str, Tensor]:
-        return to_tensors(batch) | {"own_popular": self.channels.own(batch)}
+        return to_tensors(batch) | {"own_popular": self.counts.own(batch)}
 
-    def _logits(self, read: Read, batch: Batch, edition: NDArray[np.int64]) -> Logits:
+    def _logits(self, read: Read, batch: Batch) -> Logits:
         return Logits(
             state=read.state, item=read.item, bias=read.bias, own=read.own, own_item=read.own_item, weight=read.weight,
-            counts=self.channels.of(batch, edition), barred=self.barred,
+            popular=self.counts.popular(batch), barred=self.barred,
         )  # fmt: skip
 
     @torch.no_grad()
@@ -138,30 +157,28 @@ class Loop:
     @torch.no_grad()
     def answer(
         self, queries: Log, asof: NDArray[np.int64], *, horizon: float, scores: bool = True
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]]:
-        """With the averaged weights, per block of queries: (rows, scores [n, V], logit of 'wanted within `horizon` days' [n]).
+    ) -> Iterator[Answered]:
+        """Ask the averaged weights, a block of queries at a time.
 
         Args:
             queries: histories over the view's vocabularies. asof: int64 [Q] seconds. horizon: days.
-            scores: False leaves the scores out (an empty array), where only the logits are wanted.
+            scores: False leaves scores and co-visits out (empty arrays), where only the logits are wanted.
         """
         live = {name: value.clone() for name, value in self.network.state_dict().items()}
         self.network.load_state_dict(self.average)
         self.network.eval()
         rows = latest(queries, length=self.network.settings.length)
         order = np.argsort(rows.length, kind="stable")
-        width = max(1, SCORE_TOKENS // int(rows.length.max(initial=1) + 1))
+        width = max(1, min(SCORE_TOKENS // int(rows.length.max(initial=1) + 1), SCORE_CELLS // len(self.barred)))
         behaviours = np.full(len(queries), self.data.behaviour)
         for at in range(0, len(order), width):
             chosen = order[at : at + width]
             batch = assemble(queries, rows.take(chosen), moment=asof, behaviour=behaviours, offset=self.data.offset)
             read = self.network(self._tensors(batch))
             told = self.network.wanted_within(read.state, torch.full((len(chosen),), horizon)).numpy()
-            full = np.full(len(chosen), self.data.neighbours.full)
-            z = (
-                self._logits(read, batch, full).dense(slice(0, len(chosen)))[:, :-1].numpy()
-                if scores
-                else np.empty((0, 0), np.float32)
-            )
-            yield chosen, z, told
+            z = covisits = np.empty((0, 0), dtype=np.float32)
+            if scores:
+                z = self._logits(read, batch).dense(slice(0, len(chosen)))[:, :-1].numpy()
+                covisits = self.counts.covisits(batch).numpy()
+            yield Answered(rows=chosen, scores=z, covisits=covisits, told=told)
         self.network.load_state_dict(live)

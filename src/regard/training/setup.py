@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from regard.model.counts import Channels
+from regard.model.counts import Counts
 from regard.model.network import Network
 from regard.model.settings import Settings
-from regard.sequences.counts import Neighbours, Popularity, neighbours, popularity
+from regard.sequences.covisits import Neighbours, coordinates, covisits, neighbours
+from regard.sequences.popularity import Popularity, popularity
 from regard.sequences.view import View
 from regard.training.data import Data
 from regard.training.loop import Loop
@@ -18,28 +21,31 @@ from regard.training.sizing import Plan, plan_training, size_model
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Setup:
-    """A view, its counts, its questions, and the sizes that the rules choose for it."""
+    """A view, its counts, its questions, and the sizes that the rules choose for it; `coordinates` [V, D] are where items begin."""
 
     view: View
     settings: Settings
     plan: Plan
     popularity: Popularity | None
     neighbours: Neighbours
+    coordinates: NDArray[np.float32]
     data: Data
 
     def loop(self, seed: int) -> Loop:
         """A fresh network before its first step."""
         torch.manual_seed(seed)
-        network = Network(self.settings, self.view.content)
-        channels = Channels(self.popularity, self.neighbours, len(self.view.log.items))
-        return Loop(network, self.data, channels, plan=self.plan, seed=seed)
+        network = Network(self.settings, self.view.content, self.coordinates)
+        counts = Counts(self.popularity, self.neighbours, len(self.view.log.items))
+        return Loop(network, self.data, counts, plan=self.plan, seed=seed)
 
 
-def set_up(view: View) -> Setup:
-    """Count, size and ask."""
-    popular = popularity(view)
-    settings, plan = size_model(view, popular), plan_training(view)
-    near = neighbours(view, width=settings.neighbours)
-    settings = replace(settings, neighbours=near.items.shape[2])
-    data = Data(view, settings, plan, near)
-    return Setup(view=view, settings=settings, plan=plan, popularity=popular, neighbours=near, data=data)
+def set_up(view: View, *, mask: str | None = None) -> Setup:
+    """Count, size and ask. `mask` as in splits: where what was seen is no candidate, nothing learns to repeat."""
+    popular, together = popularity(view), covisits(view)
+    settings, plan = size_model(view, popular, repeats=mask != "seen"), plan_training(view)
+    near = neighbours(together, width=settings.neighbours)
+    settings = replace(settings, neighbours=near.items.shape[1])
+    return Setup(
+        view=view, settings=settings, plan=plan, popularity=popular, neighbours=near,
+        coordinates=coordinates(together, width=settings.width), data=Data(view, settings, plan),
+    )  # fmt: skip

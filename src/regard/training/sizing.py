@@ -8,8 +8,8 @@ import numpy as np
 
 from regard.model.settings import Settings
 from regard.sequences.batches import CONTEXTS
-from regard.sequences.counts import Popularity
 from regard.sequences.log import DAY
+from regard.sequences.popularity import Popularity
 from regard.sequences.view import View
 
 
@@ -38,8 +38,8 @@ class Plan:
     clip: float = 5.0
 
 
-def size_model(view: View, popularity: Popularity | None) -> Settings:
-    """The network's shape for this view.
+def size_model(view: View, popularity: Popularity | None, *, repeats: bool = True) -> Settings:
+    """The network's shape for this view; `repeats`: whether what was seen may be recommended again.
 
     Width grows with the number of events, dropout falls with it; the length covers nineteen of twenty customers, between 64 and
     512 events; heads fade over the time scales on which this log lives.
@@ -59,15 +59,15 @@ def size_model(view: View, popularity: Popularity | None) -> Settings:
         layers=2,
         time_scales=(0.0, span / 300, span / 10, 0.0) if span else (0.0, 0.0, 0.0, 0.0),
         back_scales=(0.0, 0.0, 0.0, 2.0) if span else (0.0, 1.0, 4.0, 16.0),
-        pointer_heads=4,
+        pointer_heads=4 if repeats else 0,
         half_lives=() if popularity is None else popularity.half_lives,
         seasonal=popularity is not None and popularity.channels > len(popularity.half_lives),
         length=int(np.clip(2 ** np.ceil(np.log2(long)), 64, 512)),
         neighbours=100 if len(log.items) <= 100_000 else 50,
-        dropout=0.4 if events < 1_000_000 else 0.2,
+        dropout=0.5 if events < 300_000 else 0.4 if events < 1_000_000 else 0.2,
     )
 
 
 def plan_training(view: View) -> Plan:
     """Batch size, rates and weights for this view."""
-    return Plan(tokens=int(np.clip(view.log.events // 130, 1_500, 6_000)))
+    return Plan(tokens=int(np.clip(view.log.events // 60, 1_500, 6_000)))

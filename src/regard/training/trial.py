@@ -23,14 +23,18 @@ from regard.training.loop import Loop, Tally
 LOOKS_PER_EPOCH = 2
 """Times per epoch that the slice is looked at."""
 
-STALE_LOOKS = 5
+STALE_LOOKS = 6
 """Looks without a better figure after which the trial ends."""
 
 LEAST_ASKED = 50
 """Customers the slice must ask about to tell anything."""
 
-MOST_ASKED = 1_500
+MOST_ASKED = 4_000
 """Customers asked per look; more would make looking slow and the choice no better."""
+
+COVISIT_WEIGHTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.2)
+"""Weights of the co-visits in the scores that a look tries: chosen on later wishes, as counts that know the answers cannot be weighed in
+training."""
 
 SLICE_DAYS = 30
 """Days of the slice, or a tenth of the view where that is less."""
@@ -46,12 +50,14 @@ class Trial:
     Args:
         steps: after which the figure was best. best: NDCG@10 then; None where nothing could be held back.
         curve: step, seconds of training, loss and NDCG@10 of every look. calibration: of the propensities, at the best look.
+        covisits: weight of the co-visits in the scores, at the best look.
     """
 
     steps: int
     best: float | None = None
     curve: list[dict[str, float]] = field(default_factory=list)
     calibration: Calibration = field(default_factory=Calibration)
+    covisits: float = COVISIT_WEIGHTS[2]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -128,13 +134,13 @@ def run_trial(
     while loop.step < limit:
         tally = loop.run(min(every, limit - loop.step), tick=tick)
         seconds += tally.seconds
-        figure = look(loop, held.split)
+        figure, weight = look(loop, held.split)
         trial.curve.append(
             {"step": loop.step, "seconds": round(seconds, 1), "loss": tally.loss / tally.steps, "ndcg": figure}
         )
         stale += 1
         if trial.best is None or figure > trial.best:
-            trial.best, trial.steps, stale = figure, loop.step, 0
+            trial.best, trial.steps, trial.covisits, stale = figure, loop.step, weight, 0
             trial.calibration = _calibration(loop, held)
             keep(loop.average)
         if stale >= STALE_LOOKS or spent(trial, tally):
@@ -142,14 +148,18 @@ def run_trial(
     return trial
 
 
-def look(loop: Loop, split: Split) -> float:
-    """Mean NDCG@10 of the averaged weights on the split's questions."""
-    found = np.empty(len(split))
-    for rows, scores, _ in loop.answer(split.queries, split.asof, horizon=1.0):
-        barred = blocked_cells(split, rows)
-        scores[barred] = -np.inf
-        found[rows] = ranking.ndcg(ranking.ranks(scores, split.targets.take(rows)), 10)
-    return float(found.mean())
+def look(loop: Loop, split: Split) -> tuple[float, float]:
+    """Mean NDCG@10 of the averaged weights on the split's questions, and the weight of the co-visits with which it is best."""
+    found = np.empty((len(COVISIT_WEIGHTS), len(split)))
+    for answered in loop.answer(split.queries, split.asof, horizon=1.0):
+        rows = answered.rows
+        barred, targets = blocked_cells(split, rows), split.targets.take(rows)
+        for place, weight in enumerate(COVISIT_WEIGHTS):
+            scores = answered.scores + np.float32(weight) * answered.covisits
+            scores[barred] = -np.inf
+            found[place, rows] = ranking.ndcg(ranking.ranks(scores, targets), 10)
+    figures = found.mean(axis=1)
+    return float(figures.max()), COVISIT_WEIGHTS[int(figures.argmax())]
 
 
 def blocked_cells(split: Split, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -169,8 +179,8 @@ def _calibration(loop: Loop, held: Slice) -> Calibration:
     assert held.split.view.cut is not None
     told = np.empty(len(held.others))
     asof = np.full(len(held.others), held.split.view.cut, dtype=np.int64)
-    for rows, _, logits in loop.answer(held.others, asof, horizon=held.days, scores=False):
-        told[rows] = logits
+    for answered in loop.answer(held.others, asof, horizon=held.days, scores=False):
+        told[answered.rows] = answered.told
     return calibrate(told, held.happened)
 
 

@@ -141,7 +141,12 @@ def tokens(batch: Batch, weights: Weights, settings: Settings) -> tuple[Array, A
         event += weights[f"context.{place}.weight"][batch.context[..., place]]
     hidden = batch.elapsed @ weights["elapsed.0.weight"].T
     passed = (hidden * sigmoid(hidden)) @ weights["elapsed.2.weight"].T
-    return event, weights["question"] + weights["behaviour.weight"][batch.behaviour[:, L:]] + passed
+    asked = weights["question"] + weights["behaviour.weight"][batch.behaviour[:, L:]] + passed
+    past = np.arange(L) < batch.limit[:, L:, None]  # [B, Q, L]
+    rank = np.where(past, batch.rank[:, None, :L], np.float32(-1))
+    last = past & (rank == rank.max(axis=2, keepdims=True, initial=-1))
+    asked += (last / np.maximum(last.sum(axis=2, keepdims=True), 1)).astype(np.float32) @ event
+    return event, asked
 
 
 def encode(
@@ -178,7 +183,7 @@ def encode(
 
 
 def pointer(batch: Batch, state: Array, token: Array, popular: Array, weights: Weights, settings: Settings) -> Array:
-    """[B, Q, U] logits of the rows' own items, as `model.network.Pointer`; popular: [V, C - 1] as of the question."""
+    """[B, Q, U] logits of the rows' own items, as `model.network.Pointer`; popular: [V, C] as of the question."""
     (B, Q, _), L, P, U = state.shape, token.shape[1], settings.pointer_heads, batch.slot_item.shape[1]
     query = state @ weights["pointer.query.weight"].T + weights["pointer.query.bias"]
     query = query.reshape(B, Q, P, POINTER_WIDTH).transpose(0, 2, 1, 3) / np.float32(np.sqrt(POINTER_WIDTH))

@@ -15,7 +15,7 @@ from regard.model.artefact import Artefact
 from regard.model.artefact import load as load_artefact
 from regard.model.runtime import forward
 from regard.sequences.batches import Batch, assemble, latest
-from regard.sequences.counts import BACK_DECAY
+from regard.sequences.covisits import BACK_DECAY
 from regard.sequences.log import Log
 from regard.sequences.vocabulary import Vocabulary
 
@@ -194,15 +194,15 @@ class Runtime:
     def _logits(self, batch: Batch, state: NDArray[np.float32], token: NDArray[np.float32]) -> NDArray[np.float32]:
         """[B, V] for one question a row."""
         weights, popularity, V = self._weights, self._artefact.counts["popularity"], len(self.view_items)
-        own = forward.pointer(batch, state, token, popularity, weights, self._settings)[:, 0]  # [B, U]
-        z = np.zeros((len(own), V + 1), dtype=np.float32)  # column V takes what belongs to no item
-        share = self._share(state)
-        z[:, :V] = share[:, -1:] * np.log1p(self._covisits(batch))
+        z = np.zeros((len(state), V + 1), dtype=np.float32)  # column V takes what belongs to no item
+        z[:, :V] = weights["covisits"] * np.log1p(self._covisits(batch))
         z[:, :V] += state[:, 0] @ weights["items"].T
         z[:, :V] += weights["bias"]
         if popularity.shape[1]:
-            z[:, :V] += share[:, :-1] @ popularity.T
-        z[np.arange(len(z))[:, None], batch.slot_item] += own
+            z[:, :V] += self._share(state) @ popularity.T
+        if self._settings.pointer_heads:
+            own = forward.pointer(batch, state, token, popularity, weights, self._settings)[:, 0]  # [B, U]
+            z[np.arange(len(z))[:, None], batch.slot_item] += own
         return z[:, :V]
 
     def _logits_of(
@@ -210,18 +210,21 @@ class Runtime:
     ) -> NDArray[np.float32]:
         """The columns `items` [B, K] of `_logits`."""
         weights, popularity = self._weights, self._artefact.counts["popularity"]
-        own = forward.pointer(batch, state, token, popularity, weights, self._settings)[:, 0]  # [B, U]
-        share = self._share(state)
-        z = share[:, -1:] * np.log1p(np.take_along_axis(self._covisits(batch), items, axis=1))
+        z: NDArray[np.float32] = weights["covisits"] * np.log1p(
+            np.take_along_axis(self._covisits(batch), items, axis=1)
+        )
         z += np.einsum("bd,bkd->bk", state[:, 0], weights["items"][items]) + weights["bias"][items]
-        z += np.einsum("bc,bkc->bk", share[:, :-1], popularity[items])
-        z += np.einsum("bu,bku->bk", own, batch.slot_item[:, None] == items[:, :, None])
+        if popularity.shape[1]:
+            z += np.einsum("bc,bkc->bk", self._share(state), popularity[items])
+        if self._settings.pointer_heads:
+            own = forward.pointer(batch, state, token, popularity, weights, self._settings)[:, 0]  # [B, U]
+            z += np.einsum("bu,bku->bk", own, batch.slot_item[:, None] == items[:, :, None])
         return z
 
     def _share(self, state: NDArray[np.float32]) -> NDArray[np.float32]:
-        """[B, C], what the count channels weigh."""
-        told: NDArray[np.float32] = state[:, 0] @ self._weights["channel_weight.weight"].T
-        told += self._weights["channel_weight.bias"]
+        """[B, C], what the channels of popularity weigh."""
+        told: NDArray[np.float32] = state[:, 0] @ self._weights["popularity.weight"].T
+        told += self._weights["popularity.bias"]
         return told
 
     def _covisits(self, batch: Batch) -> NDArray[np.float32]:

@@ -1,0 +1,112 @@
+"""Co-visits: which items are wanted near each other, as counts, as each item's nearest neighbours, and as coordinates.
+
+The counts know every answer of the view they are made of. A model that trained with them in its logits would learn to trust them
+too much, so they only give it its first coordinates; their weight in the answers is chosen on customers' later wishes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from regard.events.schema import NEVER_TARGET
+from regard.sequences.view import View
+
+BACK_DECAY = 0.8
+"""A basket back, a recent event speaks this much less for its neighbours."""
+
+POWER_STEPS = 4
+"""Passes that sharpen the coordinates; more no longer change them."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Neighbours:
+    """For every item the K items most wanted near it.
+
+    Args:
+        items: int32 [V, K] item codes, V where there are fewer.
+        weights: float32 [V, K] V x the share of the item's neighbourhood, 0 where there are fewer.
+    """
+
+    items: NDArray[np.int32]
+    weights: NDArray[np.float32]
+
+
+def covisits(view: View) -> Any:
+    """Sparse float32 [V, V] of how often items are wanted near each other: W[a, b] += 1/d for b's basket d after a's, half of it
+    backwards, and 1 within a basket.
+
+    A pair of lines weighs 1 / sqrt(size_a x size_b) of their baskets, so that huge baskets do not shout; the larger baskets are, the
+    fewer baskets apart count as near.
+
+    Source: sequential co-visit counts as in item-to-item k-nearest-neighbour recommenders.
+    """
+    log = view.log
+    rows = np.flatnonzero(~log.is_behaviour(NEVER_TARGET) & np.append(log.merchandise, False)[log.item])
+    V, owner = len(log.items), log.owner[rows]
+    none: Any = sp.csr_matrix((np.empty(0, np.float32), (rows[:0], rows[:0])), shape=(V, V))
+    if len(rows) == 0:
+        return none
+    new = np.ones(len(rows), dtype=bool)
+    new[1:] = (np.diff(owner) != 0) | (np.diff(log.basket[rows]) != 0)
+    basket, who = np.cumsum(new) - 1, owner[new]
+    size = np.bincount(basket).astype(np.float32)
+    X = sp.csr_matrix((size[basket] ** -0.5, (basket, log.item[rows])), shape=(len(size), V), dtype=np.float32)
+    total = X.T @ X if size.max() > 1 else none
+    for d in range(1, int(np.clip(round(10 / np.sqrt(size.mean())), 2, 10)) + 1):
+        later = np.flatnonzero(who[d:] == who[:-d]) + d
+        forward = X[later - d].T @ X[later]
+        total = total + forward / d + forward.T * (0.5 / d)
+    total = total.tocsr()
+    total.setdiag(0)
+    total.eliminate_zeros()
+    return total
+
+
+def neighbours(counts: Any, *, width: int) -> Neighbours:
+    """Each item's strongest co-visits, as shares of all of its own.
+
+    Args:
+        counts: sparse [V, V] as of `covisits`. width: K, neighbours kept per item.
+    """
+    V = counts.shape[0]
+    width = min(width, max(1, int(np.diff(counts.indptr).max(initial=1))))
+    items, weights = np.full((V, width), V, dtype=np.int32), np.zeros((V, width), dtype=np.float32)
+    for a in range(V):
+        row = slice(counts.indptr[a], counts.indptr[a + 1])
+        share, index = counts.data[row] / (counts.data[row].sum() + 1), counts.indices[row]
+        best = np.argsort(-share, kind="stable")[:width]
+        items[a, : len(best)], weights[a, : len(best)] = index[best], share[best] * V  # a thin row is damped
+    return Neighbours(items=items, weights=weights)
+
+
+def coordinates(counts: Any, *, width: int) -> NDArray[np.float32]:
+    """float32 [V, D] of mean square 1, in which items wanted near each other more often than by chance lie close.
+
+    The leading eigenvectors of log(1 + how many times oftener than by chance), by randomised subspace iteration: what factorised
+    co-occurrences, and so word vectors, are. A model that begins here need not learn first what counting knows.
+
+    Args:
+        counts: sparse [V, V] as of `covisits`. width: D.
+
+    Source: Levy and Goldberg, Neural Word Embedding as Implicit Matrix Factorization, 2014; Halko, Martinsson and Tropp, Finding
+    Structure with Randomness, 2011.
+    """
+    both = (counts + counts.T).astype(np.float64).tocoo()  # in doubles, so that the floats are the same on every run
+    V, often = both.shape[0], np.asarray(both.sum(axis=0)).ravel() + 1
+    lift = np.log1p(both.data * often.sum() / (often[both.row] * often[both.col]))
+    close = sp.csr_matrix((lift, (both.row, both.col)), shape=(V, V))
+    out = np.zeros((V, width), dtype=np.float32)
+    basis = np.random.default_rng(0).standard_normal((V, min(V, width + 8)))
+    for _ in range(POWER_STEPS):
+        basis, _ = np.linalg.qr(close @ basis)
+    inner = basis.T @ (close @ basis)
+    value, vector = np.linalg.eigh((inner + inner.T) / 2)
+    best = np.argsort(-np.abs(value))[:width]
+    out[:, : len(best)] = basis @ vector[:, best] * np.sqrt(np.abs(value[best]))
+    scale = np.sqrt(np.mean(out**2)) if out.any() else 1.0
+    return out / np.float32(scale)
