@@ -109,4 +109,4 @@ def coordinates(counts: Any, *, width: int) -> NDArray[np.float32]:
     best = np.argsort(-np.abs(value))[:width]
     out[:, : len(best)] = basis @ vector[:, best] * np.sqrt(np.abs(value[best]))
     scale = np.sqrt(np.mean(out**2)) if out.any() else 1.0
-    return out / np.float32(scale)
+    return np.asarray(out / scale, dtype=np.float32)
