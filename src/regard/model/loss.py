@@ -114,9 +114,8 @@ def chunked_loss(logits: Logits, answers: Answers, *, fast: bool, scratch: Scrat
         fast: form the products in bf16, for CPUs that have it.
         scratch: memory of earlier calls.
     """
-    order = torch.argsort(
-        logits.popular.moment, stable=True
-    )  # questions of one moment share a product with its popularity
+    # Questions of one moment share a product with its popularity.
+    order = torch.argsort(logits.popular.moment, stable=True)
     logits, answers = logits.take(order), answers.take(order)
     parts = (logits.state, logits.item, logits.bias, logits.own, logits.weight)
     chunks = _Chunks(logits, fast, scratch or Scratch())
