@@ -62,7 +62,9 @@ def main() -> None:
         "hardware": hardware(),
         "command": "python -m benchmarks.next_item "
         + " ".join(Path(file).name for file in wish.files)
-        + f" --format {wish.format} --split {wish.split} --seeds {wish.seeds} --budget {wish.budget}"
+        + f" --format {wish.format} --split {wish.split} --seeds {wish.seeds} --budget {wish.budget:g}"
+        + (f" --answers {Path(wish.answers).name}" if wish.answers else "")
+        + (f" --mask {wish.mask}" if wish.mask else "")
         + (f" --behaviours {wish.behaviours}" if wish.behaviours else ""),
     }
     text = json.dumps(result, ensure_ascii=False, indent=1)
@@ -94,8 +96,9 @@ def _train(split: Split, validation: Split | None, seed: int, budget: float) -> 
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         report = fit(
-            split.view, folder=folder, budget_seconds=budget, validation=validation, mask=split.mask, seed=seed
-        )
+            split.view, folder=folder, budget_seconds=budget, validation=validation, mask=split.mask, seed=seed,
+            kind="leave-one-out" if split.kind == "held-out" else None,
+        )  # fmt: skip
         took = time.perf_counter() - began
         return load(folder), report.facts, round(took, 1)
 

@@ -43,6 +43,15 @@ def test_asked_and_calibrated_on_are_different_customers_with_true_labels(view_o
     assert 0 < held.happened.mean() < 1
 
 
+def test_each_customers_last_wish_is_held_back_where_that_is_how_it_will_be_asked(view_of: ViewOf) -> None:
+    view = view_of()
+    held = hold_back(view, kind="leave-one-out")
+    assert held is not None and held.split.kind == "leave-one-out" and held.days is None
+    assert held.split.view.cut == view.cut and held.split.view.log.events < view.log.events
+    ends = held.split.queries.offsets[1:] - 1
+    assert (held.split.asof >= held.split.queries.time[ends]).all()
+
+
 def test_without_a_clock_the_last_two_wishes_are_held_back(view_of: ViewOf) -> None:
     view = view_of(clock="order")
     held = hold_back(view)

@@ -73,6 +73,7 @@ def fit(
     steps: int | None = None,
     validation: Split | None = None,
     mask: str | None = None,
+    kind: str | None = None,
     seed: int = 0,
     progress: Progress | None = None,
     resume: bool = False,
@@ -87,6 +88,8 @@ def fit(
         validation: questions that choose the number of steps, where the caller has them (they are not trained on afterwards);
             the default holds back the view's own last slice and trains on all of it in the end.
         mask: which own items are no candidates when the held-back slice is asked about; None = by rule (see `default_mask`).
+        kind: how the held-back slice is asked about, 'time' (on one day, about what follows) or 'leave-one-out' (each customer at the end
+            of the history, about the last wish); None = 'time' where there is a clock. Ask as the model will be asked.
         seed: the same view, seed, steps and threads give the same weights on one machine.
         progress: hears how far it is.
         resume: go on from the checkpoint in `folder` if it belongs to this very fit.
@@ -94,7 +97,9 @@ def fit(
     Raises:
         RegardError: the view holds no question to learn from.
     """
-    job = _Job(view, Path(folder), seed=seed, budget=budget_seconds, mask=mask, progress=progress or Silent())
+    job = _Job(
+        view, Path(folder), seed=seed, budget=budget_seconds, mask=mask, kind=kind, progress=progress or Silent()
+    )
     if job.whole.data.weight.sum() == 0:
         raise RegardError("nobody came back: there is nothing to learn a sequence from", hint="ingest a longer log")
     saved = checkpoint.read(job.checkpoints) if resume else None
@@ -117,15 +122,24 @@ class _Job:
     """One fit: what its parts share."""
 
     def __init__(
-        self, view: View, folder: Path, *, seed: int, budget: float, mask: str | None, progress: Progress
+        self,
+        view: View,
+        folder: Path,
+        *,
+        seed: int,
+        budget: float,
+        mask: str | None,
+        kind: str | None,
+        progress: Progress,
     ) -> None:
         self.began, self.began_at = time.monotonic(), datetime.now(UTC)
-        self.folder, self.seed, self.budget, self.mask, self.progress = folder, seed, budget, mask, progress
+        self.folder, self.seed, self.budget, self.mask, self.kind = folder, seed, budget, mask, kind
+        self.progress = progress
         self.checkpoints = folder / "checkpoint"
         progress.start("counting")
         self.whole = set_up(view, mask=mask)
         progress.finish()
-        self.identity = f"{seed}-{mask}-{VERSION}-{_digest(view)}"
+        self.identity = f"{seed}-{mask}-{kind}-{VERSION}-{_digest(view)}"
         self.events, self.seconds = 0, 0.0
         self._events_seen, self._phase_began = 0, self.began
 
@@ -162,7 +176,7 @@ class _Job:
 
     def try_out(self, steps: int | None) -> Trial:
         """Find the number of steps and the calibration on a slice held back."""
-        held = hold_back(self.whole.view, mask=self.mask)
+        held = hold_back(self.whole.view, mask=self.mask, kind=self.kind)
         if held is None:
             return Trial(steps=steps or min(DEFAULT_EPOCHS * self.whole.data.steps_per_epoch, self._affordable()))
         most = None if steps else self._affordable() // 3  # a look, the pass it may lead to, and the looking itself

@@ -32,7 +32,7 @@ LEAST_ASKED = 50
 MOST_ASKED = 4_000
 """Customers asked per look; more would make looking slow and the choice no better."""
 
-COVISIT_WEIGHTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.2)
+COVISIT_WEIGHTS = (0.0, 0.2, 0.4, 0.8, 1.2, 1.8)
 """Weights of the co-visits in the scores that a look tries: chosen on later wishes, as counts that know the answers cannot be weighed in
 training."""
 
@@ -76,11 +76,12 @@ class Slice:
     days: float | None
 
 
-def hold_back(view: View, *, mask: str | None = None) -> Slice | None:
-    """Hold the view's own last slice back; None where it asks about too few customers to tell anything. `mask` as in splits."""
+def hold_back(view: View, *, mask: str | None = None, kind: str | None = None) -> Slice | None:
+    """Hold the view's own last slice back; None where it asks about too few customers to tell anything. `mask`, `kind` as in splits."""
     log = view.log
-    if log.clock != "clock" or view.cut is None:
-        return of_split(leave_one_out(log, target=view.target, content_of=_same_content(view), mask=mask))
+    if log.clock != "clock" or view.cut is None or kind == "leave-one-out":
+        split = leave_one_out(log, target=view.target, content_of=_same_content(view), mask=mask)
+        return of_split(replace(split, view=replace(split.view, cut=view.cut)))  # the others' time goes on
     days = int(np.clip((view.cut - int(log.time.min())) / DAY // 10, 1, SLICE_DAYS))
     cut = midnight(view.cut - 1, log.time_zone, days=1 - days)
     if not (log.time < cut).any():
