@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import shlex
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,20 +22,23 @@ from benchmarks import logs
 from benchmarks.machine import hardware
 from regard.evaluation.baselines import fit_all, standard
 from regard.evaluation.evaluate import evaluate
+from regard.events.names import behaviour_of
 from regard.model.runtime import Runtime, load
 from regard.sequences.log import Log
 from regard.sequences.split import ContentOf, held_out, leave_one_out, midnight, time_split
 from regard.sequences.view import Split
 from regard.training import fit
+from regard.workspace.targets import targets
 
 
 def main() -> None:
     """Read, split, train each seed, evaluate, print."""
     wish = _arguments()
-    log, content = logs.read(wish.files, wish.format, overrides=dict(pair.split("=", 1) for pair in wish.map))
-    target = tuple(wish.target.split(","))
+    overrides = dict(pair.split("=", 1) for pair in wish.map)
+    log, content = logs.read(wish.files, wish.format, overrides=overrides, items=wish.items, attributes=wish.attributes)
     if wish.behaviours:
-        log = log.where(log.is_behaviour(tuple(wish.behaviours.split(","))))
+        log = log.where(log.is_behaviour(wish.behaviours))
+    target = targets([log.behaviours[code] for code in np.unique(log.behaviour)], wish.target)
     split, validation = _splits(log, content, target, wish)
     models, reports, seconds = [], [], []
     for seed in range(wish.seeds):
@@ -51,7 +56,7 @@ def main() -> None:
         "metrics": found["model"],
         "baselines": found["baselines"],
         "verdict": found["verdict"],
-        "behaviours": list(log.behaviours) if not wish.behaviours else wish.behaviours.split(","),
+        "behaviours": [log.behaviours[code] for code in np.unique(log.behaviour)],
         "train_seconds": round(float(np.mean(seconds)), 1),
         "steps": [facts["steps"] for facts in reports],
         "epochs": [round(facts["epochs"], 2) for facts in reports],
@@ -60,17 +65,20 @@ def main() -> None:
         "score_seconds_per_1000": round(scoring, 3),
         "settings": reports[0]["settings"],
         "hardware": hardware(),
-        "command": "python -m benchmarks.next_item "
-        + " ".join(Path(file).name for file in wish.files)
-        + f" --format {wish.format} --split {wish.split} --seeds {wish.seeds} --budget {wish.budget:g}"
-        + (f" --answers {Path(wish.answers).name}" if wish.answers else "")
-        + (f" --mask {wish.mask}" if wish.mask else "")
-        + (f" --behaviours {wish.behaviours}" if wish.behaviours else ""),
+        "command": _command(),
     }
     text = json.dumps(result, ensure_ascii=False, indent=1)
     if wish.json:
         Path(wish.json).write_text(text + "\n", encoding="utf-8")
     print(_table(result))
+
+
+def _command() -> str:
+    """What was run, files by their names alone."""
+    words = [Path(word).name if Path(word).is_file() else word for word in sys.argv[1:]]
+    if "--json" in words:
+        del words[words.index("--json") : words.index("--json") + 2]
+    return shlex.join(["python", "-m", "benchmarks.next_item", *words])
 
 
 def _splits(
@@ -121,8 +129,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--map", action="append", default=[], help="field=column, for --format events")
     parser.add_argument("--split", choices=("time", "leave-one-out", "held-out"), default="time")
     parser.add_argument("--answers", help="CSV of customer, item: the held-out answers")
-    parser.add_argument("--target", default="purchase", help="behaviours that count as wanting, comma-separated")
-    parser.add_argument("--behaviours", default="", help="read only these, comma-separated; all by default")
+    parser.add_argument("--items", help="a table of items, as `regard ingest --items` reads them")
+    parser.add_argument("--attributes", help="JSON: item -> list of attributes")
+    parser.add_argument(
+        "--target", default="", help="behaviours that count as wanting, comma-separated; by rule if empty"
+    )
+    parser.add_argument(
+        "--behaviours", type=_behaviours, default=(), help="read only these, comma-separated; all by default"
+    )
     parser.add_argument("--days", type=int, default=30, help="length of the test period of a time split")
     parser.add_argument("--mask", choices=("none", "target", "seen"))
     parser.add_argument("--seeds", type=int, default=1)
@@ -133,6 +147,11 @@ def _arguments() -> argparse.Namespace:
     if wish.split == "held-out" and not wish.answers:
         parser.error("--split held-out needs --answers FILE")
     return wish
+
+
+def _behaviours(text: str) -> tuple[str, ...]:
+    """Behaviours by their own or anybody's usual names, such as purchase or buy."""
+    return tuple(behaviour_of(word) or word.strip() for word in text.split(","))
 
 
 if __name__ == "__main__":

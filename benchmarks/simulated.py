@@ -1,11 +1,12 @@
 """On shops whose truth is known: does the model use what the truth depends on, and does it name the true cause?
 
-    python -m benchmarks.simulated --customers 3000 --seeds 7 8 --json benchmarks/results/simulated.json
+    python -m benchmarks.simulated --customers 3000 --shops 7 8 --seeds 3 --json benchmarks/results/simulated.json
 
 For each of order, time and behaviours (see `regard.evaluation.edit.ablations`): in a shop where the truth depends on it,
-taking it away must cost accuracy; in a shop where the truth does not, it must not. In the first shop, the reason shown
-first is compared with the true cause. Every seed is another pair of shops. The number of steps is fixed, so the figures
-do not depend on how busy the machine is.
+taking it away must cost accuracy; in a variant where the truth does not, it must not. In the shop itself, the reason shown
+first is compared with the true cause. One customer is one value, the mean over the trainings, as one training is better
+than another by chance; intervals are over the customers of all shops together. The number of steps is fixed, so that the
+figures do not depend on how busy the machine is.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,47 +46,83 @@ SWITCHES = {
 """Ablation -> the switches of the shop that make the truth depend on what it takes away; an event moved is also at another time."""
 
 
+Values = dict[str, NDArray[np.float64]]
+"""What was found, one value a customer, by its path in the JSON."""
+
+
 def main() -> None:
     """Draw, fit, take away, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--customers", type=int, default=3000)
-    parser.add_argument("--steps", type=int, default=500, help="of each training")
-    parser.add_argument("--explained", type=int, default=300, help="purchases whose cause is looked for")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[7, 8], help="of the shops")
+    parser.add_argument("--steps", type=int, default=400, help="of each training")
+    parser.add_argument("--explained", type=int, default=300, help="purchases of a shop whose cause is looked for")
+    parser.add_argument("--shops", type=int, nargs="+", default=[7, 8], help="seeds of the shops")
+    parser.add_argument("--seeds", type=int, default=3, help="trainings of every model")
     parser.add_argument("--json", help="where the result goes")
     wish = parser.parse_args()
-    seeds = " ".join(map(str, wish.seeds))
-    command = f"python -m benchmarks.simulated --customers {wish.customers} --steps {wish.steps} --seeds {seeds}"
     shops: list[dict[str, Any]] = []
-    result = {"customers": wish.customers, "steps": wish.steps, "shops": shops, "command": command}
-    for seed in wish.seeds:
+    every: list[Values] = []
+    for seed in wish.shops:
         settings = simulate.Settings(customers=wish.customers, seed=seed)
-        shops.append(_shop(settings, steps=wish.steps, explained=wish.explained))
+        split, causes = _draw(settings)
+        every.append(_shop(settings, split, causes, _Fits(steps=wish.steps, seeds=wish.seeds), wish.explained))
+        shops.append({"seed": seed, "asked": len(split), "hash": split.hash, "mask": split.mask, **_told(every[-1])})
+        print(json.dumps(shops[-1]), flush=True)
+    together = _told({name: np.concatenate([values[name] for values in every]) for name in every[0]})
+    print(json.dumps(together))
     if wish.json:
-        text = json.dumps(result | {"hardware": hardware()}, indent=1) + "\n"
-        Path(wish.json).write_text(text, encoding="utf-8")
+        said = ["--customers", wish.customers, "--steps", wish.steps, "--shops", *wish.shops, "--seeds", wish.seeds]
+        command = " ".join(["python -m benchmarks.simulated", *map(str, said)])
+        result = {"together": together, "shops": shops, "command": command, "hardware": hardware()}
+        Path(wish.json).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
-def _shop(settings: simulate.Settings, *, steps: int, explained: int) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class _Fits:
+    """How models are fitted: `seeds` of them, `steps` each."""
+
+    steps: int
+    seeds: int
+
+    def __call__(self, split: Split) -> list[Runtime]:
+        """Models of the split's view. The split is looked at once, after the last step, so it chooses nothing."""
+        models = []
+        for seed in range(self.seeds):
+            with tempfile.TemporaryDirectory() as folder:
+                fit(split.view, folder=folder, steps=self.steps, validation=split, seed=seed)
+                models.append(load(folder))
+        return models
+
+
+def _shop(settings: simulate.Settings, split: Split, causes: pa.Table, fits: _Fits, explained: int) -> Values:
     """The shop of these settings, and for each ablation its variant without what is taken away."""
-    split, causes = _draw(settings)
-    model = _fitted(split, steps)
-    ndcg = _ndcg(split, model)
-    found: dict[str, Any] = {"seed": settings.seed, "asked": len(split), "hash": split.hash, "mask": split.mask}
-    found |= {"ndcg_at_10": estimate(ndcg).to_json(), "cause": _causes(split, causes, model, most=explained)}
-    print(json.dumps(found), flush=True)
-    found["ablations"] = {}
+    models = fits(split)
+    found = {"ndcg_at_10": _ndcg(split, models)}
+    told = [_causes(split, causes, model, most=explained) for model in models]
+    found |= {f"cause/{name}": np.mean([values[name] for values in told], axis=0) for name in told[0]}
     for name, switches in SWITCHES.items():
         off: dict[str, Any] = dict.fromkeys(switches, False)
         other, _ = _draw(replace(settings, **off))
-        indifferent = _fitted(other, steps)
-        found["ablations"][name] = {
-            "switched_off": list(switches),
-            "matters": _drop(split, model, name, steps),
-            "does_not": _drop(other, indifferent, name, steps),
-        }
-        print(name, json.dumps(found["ablations"][name]), flush=True)
+        for case, asked, knowing in (("matters", split, models), ("does_not", other, fits(other))):
+            hurt = ablations()[name](asked)
+            before = _ndcg(asked, knowing)
+            after = _ndcg(hurt, knowing if hurt.view is asked.view else fits(hurt))
+            drop = {"with": before, "without": after, "drop": before - after}
+            found |= {f"ablations/{name}/{case}/{key}": values for key, values in drop.items()}
+            print(name, case, json.dumps(estimate(before - after).to_json()), flush=True)
     return found
+
+
+def _told(values: Values) -> dict[str, Any]:
+    """Estimates of the values, nested by their paths."""
+    told: dict[str, Any] = {}
+    for path, each in values.items():
+        *folders, name = path.split("/")
+        place = told
+        for folder in folders:
+            place = place.setdefault(folder, {})
+        place[name] = estimate(each).to_json()
+    return told
 
 
 def _draw(settings: simulate.Settings) -> tuple[Split, pa.Table]:
@@ -105,27 +142,13 @@ def _draw(settings: simulate.Settings) -> tuple[Split, pa.Table]:
     return split, known.join(cause, "cause_event_id")
 
 
-def _fitted(split: Split, steps: int) -> Runtime:
-    """A model of the split's view. The split is looked at once, after the last step, so it chooses nothing."""
-    with tempfile.TemporaryDirectory() as folder:
-        fit(split.view, folder=folder, steps=steps, validation=split)
-        return load(folder)
+def _ndcg(split: Split, models: list[Runtime]) -> NDArray[np.float64]:
+    """NDCG@10 of every customer asked, the mean over the models."""
+    found: NDArray[np.float64] = np.mean([measure(split, model).metrics["ndcg_at_10"] for model in models], axis=0)
+    return found
 
 
-def _ndcg(split: Split, model: Runtime) -> NDArray[np.float64]:
-    """NDCG@10 of every customer asked."""
-    return measure(split, model).metrics["ndcg_at_10"]
-
-
-def _drop(split: Split, model: Runtime, name: str, steps: int) -> dict[str, Any]:
-    """What the ablation costs, paired over customers."""
-    hurt = ablations()[name](split)
-    before = _ndcg(split, model)
-    after = _ndcg(hurt, model if hurt.view is split.view else _fitted(hurt, steps))
-    return {"with": float(before.mean()), "without": float(after.mean()), "drop": estimate(before - after).to_json()}
-
-
-def _causes(split: Split, causes: pa.Table, model: Runtime, *, most: int) -> dict[str, Any]:
+def _causes(split: Split, causes: pa.Table, model: Runtime, *, most: int) -> Values:
     """How often the reason shown first is the true cause of a first-basket item, and how often the latest event is.
 
     Reasons are shown, and so compared, as what was done to which item; one value a customer, the mean over her purchases.
@@ -151,11 +174,10 @@ def _causes(split: Split, causes: pa.Table, model: Runtime, *, most: int) -> dic
     who = np.unique(row, return_inverse=True)[1]
     first, three, latest = (np.bincount(who, weights=hit) / np.bincount(who) for hit in hits)
     return {
-        "purchases": len(told),
-        "first_is_cause": estimate(first).to_json(),
-        "cause_in_first_three": estimate(three).to_json(),
-        "latest_is_cause": estimate(latest).to_json(),
-        "difference": estimate(first - latest).to_json(),
+        "first_is_cause": first,
+        "cause_in_first_three": three,
+        "latest_is_cause": latest,
+        "difference": first - latest,
     }
 
 

@@ -46,6 +46,14 @@ def test_categories_are_levels_and_prices_are_bands_of_equal_size() -> None:
     assert {prices.count(f"price:{band}") for band in range(BANDS)} == {10}
 
 
+def test_tags_are_known_by_any_of_their_names() -> None:
+    table = pa.table(
+        {"item": ["a", "b", "c"], "Genres": ["Drama|Sci Fi", "Drama", "War"], "关键词": ["红 大", "红, 小", "深 蓝"]}
+    )
+    content = features_of(table, Vocabulary(["a", "b", "c"]))
+    assert [names_of(content, row) for row in range(3)] == [["tag:drama", "tag:红"], ["tag:drama", "tag:红"], []]
+
+
 def test_rows_follow_the_vocabulary_and_unknown_items_have_none() -> None:
     table = pa.table({"item": ["a", "b", "z"], "item_name": ["lamp", "lamp", "lamp"]})
     content = features_of(table, Vocabulary(["new", "b", "a"]))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from regard.events.names import plain
 from regard.events.store import Store, utc
 from regard.sequences.ragged import Ragged
 from regard.sequences.view import Content
@@ -22,13 +23,33 @@ BANDS = 8
 COMMON = 0.9
 """Share of the items above which a feature tells nothing apart."""
 
+TAGS = frozenset(
+    [
+        "tag",
+        "tags",
+        "attribute",
+        "attributes",
+        "keyword",
+        "keywords",
+        "genre",
+        "genres",
+        "label",
+        "labels",
+        "标签",
+        "属性",
+        "关键词",
+    ]
+)
+"""Names of columns that hold several words about an item, each of them a feature."""
+
 _HAN = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_BETWEEN_TAGS = re.compile(r"[|,;，；、]")
 _WORD = re.compile(rf"[{_HAN}]+|[^\W\d_{_HAN}]{{2,}}")
 _IS_HAN = re.compile(rf"[{_HAN}]")
 
 
 def read_content(store: Store, items: Vocabulary, before: int | None = None) -> Content:
-    """Content features of items: words of the name, levels of the category, the brand and a price band.
+    """Content features of items: words of the name, levels of the category, the brand, a price band and tags.
 
     Names, categories, brands and prices come from the items tables (undated, used as given) and, where these are
     silent, from the events before `before`.
@@ -45,7 +66,8 @@ def read_content(store: Store, items: Vocabulary, before: int | None = None) -> 
 
 
 def features_of(table: pa.Table, items: Vocabulary) -> Content:
-    """Content features from a table with the columns item and any of item_name, category, brand, price.
+    """Content features from a table with the columns item and any of item_name, category, brand, price, and tags
+    by any of their names.
 
     >>> table = pa.table({"item": ["a", "b", "c"], "item_name": ["Red lamp", "Blue LAMP", "玻璃杯"]})
     >>> features_of(table, Vocabulary(["a", "b", "c"])).names
@@ -53,7 +75,9 @@ def features_of(table: pa.Table, items: Vocabulary) -> Content:
     """
     bags: list[set[str]] = [set() for _ in range(len(items))]
     codes = items.codes(table["item"].to_pylist())
-    for name, split in (("item_name", words), ("category", _levels), ("brand", _brand)):
+    text = [("item_name", words), ("category", _levels), ("brand", _brand)]
+    text += [(name, _tags) for name in table.column_names if plain(name) in TAGS]
+    for name, split in text:
         if name not in table.column_names:
             continue
         for code, text in zip(codes, table[name].cast(pa.string()).to_pylist(), strict=True):
@@ -83,6 +107,12 @@ def words(text: str) -> Iterator[str]:
 def _levels(text: str) -> Iterator[str]:
     path = [level.strip().lower() for level in text.split(">")]
     yield from (f"category:{' > '.join(path[: depth + 1])}" for depth in range(len(path)) if path[depth])
+
+
+def _tags(text: str) -> Iterator[str]:
+    """Parted by bars, commas or semicolons; by blanks where there are none of these."""
+    parts = _BETWEEN_TAGS.split(text) if _BETWEEN_TAGS.search(text) else text.split()
+    yield from (f"tag:{part.strip().lower()}" for part in parts if part.strip())
 
 
 def _brand(text: str) -> Iterator[str]:
