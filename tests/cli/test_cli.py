@@ -193,6 +193,23 @@ def test_what_an_ingest_found_is_said_in_plain_words(tmp_path: Path) -> None:
     assert "nothing new: the store has all of these rows already" in again and "nothing written" in again
 
 
+def test_what_a_shop_calls_its_things_is_shown_as_it_is(tmp_path: Path) -> None:
+    items = ["[/x]", "[sale]cup", ":cup:"]
+    rows = [f"{who},purchase,{what},2024-01-{day:02},[/]" for day in range(1, 29) for who in "ab" for what in items]
+    (tmp_path / "[b].csv").write_text("\n".join(["customer,behaviour,item,time,[/z]", *rows, ",purchase,x,2024-01-01,"]))
+    folder = tmp_path / "[shop]"
+    assert "[shop]" in shown("init", folder)
+    taken = call("ingest", folder, tmp_path / "[b].csv")
+    assert taken.exit_code == 0 and "[/z]" in taken.stderr and "[b].csv" in taken.stderr
+    assert "[b].csv" in shown("history", folder) and "[b].csv" in shown("doctor", folder)
+    for words in (
+        ("similar", folder, "[sale]cup"), ("recommend", folder, "a", "--exclude", "none", "--why"),
+        ("explain", folder, "a", "[/x]"), ("similar", folder, "--new", "--days", 9999),
+    ):  # fmt: skip
+        said = shown(*words)
+        assert sum(name in said for name in items) >= (1 if "explain" in words else 3), said
+
+
 def test_a_known_table_is_said_to_be_known(shop_folder: Path, export: dict[str, Path]) -> None:
     again = told("ingest", "ingest", shop_folder, "--items", export["items"])
     assert (again["number"], again["tables_unchanged"]) == (None, ["items"])

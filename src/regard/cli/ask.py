@@ -114,7 +114,7 @@ def recommend(
         batch = shop.recommend_all(all, why=why, progress=screen.progress, **limits)
         figures = {"customers": f"{batch.customers:,}", "rows": f"{batch.rows:,}", "path": batch.path}
         said = say("{customers} customers, {rows} rows in {path}", **figures)
-        screen.show(batch.to_json(), lambda out: out.print(said, markup=False, soft_wrap=True))
+        screen.show(batch.to_json(), lambda out: out.print(said, soft_wrap=True))
         return
     asked: list[str | None] = [*customers] if customers else [None]
     told: dict[str, Any] = {"events": list(basket or ()), "interests": list(interest or ())}

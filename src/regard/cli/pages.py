@@ -34,7 +34,7 @@ def report(screen: Screen, folder: Folder, lang: Language = None) -> None:
     said = Words(lang or shop.config.language)
     page = shop.report(lang, progress=screen.progress)
     screen.show(
-        {"page": str(page)}, lambda out: out.print(said("wrote {path}", path=page), markup=False, soft_wrap=True)
+        {"page": str(page)}, lambda out: out.print(said("wrote {path}", path=page), soft_wrap=True)
     )
 
 
@@ -116,7 +116,7 @@ def _shown(out: Console, folder: Path, page: Path, found: dict[str, Any], answer
     print_answers(out, [answer], say)
     out.print()
     heading(out, say("The report page"), note=say("opens offline"))
-    out.print(f"  {page.resolve()}", markup=False, soft_wrap=True)
+    out.print(f"  {page.resolve()}", soft_wrap=True)
     heading(out, say("What to try next"))
     for line in (
         f"regard recommend {folder} {answer.customer} -n 10 --why",

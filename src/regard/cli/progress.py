@@ -132,4 +132,4 @@ def reporting(console: Console, *, quiet: bool) -> Reporting:
         return Silent()
     if console.is_terminal:
         return Bar(console)
-    return Lines(lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True))
+    return Lines(lambda line: console.print(line, soft_wrap=True))

@@ -34,8 +34,9 @@ class Screen:
 
     def __init__(self, *, json: bool = False) -> None:
         self.json = json
-        self.out = Console(highlight=False)
-        self.err = Console(stderr=True, highlight=False)
+        # What a shop calls its things is text: no markup, no emoji names.
+        self.out = Console(markup=False, emoji=False, highlight=False)
+        self.err = Console(markup=False, emoji=False, highlight=False, stderr=True)
         self.progress: Progress = reporting(self.err, quiet=json)
 
     def show(self, data: Mapping[str, Any], people: Callable[[Console], None]) -> None:

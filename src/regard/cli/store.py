@@ -54,7 +54,7 @@ def init(
     said = say("made {folder} (times in {zone}); next: {command}", folder=shop.folder, zone=time_zone, command=command)
     screen.show(
         {"folder": str(shop.folder), "time_zone": time_zone, "currency": currency, "language": language},
-        lambda out: out.print(said, markup=False, soft_wrap=True),
+        lambda out: out.print(said, soft_wrap=True),
     )
 
 
@@ -146,7 +146,7 @@ def _ingested(out: Console, report: IngestReport, folder: str, say: Words, *, dr
             out.print(say("{customers} customers, {items} items", **figures))
         out.print(Text(acts, style="dim"))
     for line in _remarks(report, say):
-        out.print(line, markup=False)
+        out.print(line)
     notes = [f"{Path(file.name).name}: {note}" for file in report.files for note in file.notes]
     for note in (*notes, *report.notes):
         out.print(Text(note, style="yellow"))
@@ -240,7 +240,7 @@ def _entry(entry: Ingest) -> dict[str, Any]:
 def _history(out: Console, entries: list[Ingest], folder: str, say: Words) -> None:
     if not entries:
         command = f"regard ingest {folder} FILE"
-        out.print(say("nothing ingested yet; next: {command}", command=command), markup=False, soft_wrap=True)
+        out.print(say("nothing ingested yet; next: {command}", command=command), soft_wrap=True)
         return
     number, at, rows, accepted, files = (say(name) for name in ("ingest", "at (UTC)", "rows", "accepted", "files"))
     made = table(number, at, rows, accepted, files, right=(number, rows, accepted), wide=files)
