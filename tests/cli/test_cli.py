@@ -196,7 +196,9 @@ def test_what_an_ingest_found_is_said_in_plain_words(tmp_path: Path) -> None:
 def test_what_a_shop_calls_its_things_is_shown_as_it_is(tmp_path: Path) -> None:
     items = ["[/x]", "[sale]cup", ":bell:"]
     rows = [f"{who},purchase,{what},2024-01-{day:02},[/]" for day in range(1, 29) for who in "ab" for what in items]
-    (tmp_path / "[b].csv").write_text("\n".join(["customer,behaviour,item,time,[/z]", *rows, ",purchase,x,2024-01-01,"]))
+    (tmp_path / "[b].csv").write_text(
+        "\n".join(["customer,behaviour,item,time,[/z]", *rows, ",purchase,x,2024-01-01,"])
+    )
     folder = tmp_path / "[shop]"
     assert "[shop]" in shown("init", folder)
     taken = call("ingest", folder, tmp_path / "[b].csv")

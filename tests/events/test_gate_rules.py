@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from regard.config import Config
 from regard.events.merchandise import words_in
 from regard.events.store import Store
 
@@ -140,8 +141,17 @@ def test_services_are_found_by_name_code_and_price_and_the_lists_have_the_last_w
     store.config = replace(store.config, merchandise=("D",), not_merchandise=("LAMP",))
     assert {service.item for service in store.services()} == {"POST", "77777", "LAMP"}
     report = store.doctor()
+    assert report.not_merchandise[1] == ("LAMP", "lamp", "named in regard.toml", 12)
     assert {row[0] for row in report.not_merchandise} == {"POST", "77777", "LAMP"}
     json.dumps(report.to_json())
+
+
+def test_an_ingest_reports_what_is_not_merchandise_as_the_lists_say(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop", Config(merchandise=("POST",), not_merchandise=("LAMP", "nowhere")))
+    rows = {"customer": ["ann"] * 3, "behaviour": ["purchase"] * 3, "item": ["POST", "LAMP", "cup"]}
+    report = store.ingest(pa.table({**rows, "time": ["2024-01-01"] * 3}))
+    assert report.not_merchandise == {"LAMP": 1}
+    assert store.doctor().not_merchandise[1] == ("nowhere", "", "named in regard.toml", 0)
 
 
 def test_doctor_names_free_items_and_purchases_of_nothing(tmp_path: Path) -> None:

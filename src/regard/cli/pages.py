@@ -33,9 +33,7 @@ def report(screen: Screen, folder: Folder, lang: Language = None) -> None:
     shop = regard.open(folder)
     said = Words(lang or shop.config.language)
     page = shop.report(lang, progress=screen.progress)
-    screen.show(
-        {"page": str(page)}, lambda out: out.print(said("wrote {path}", path=page), soft_wrap=True)
-    )
+    screen.show({"page": str(page)}, lambda out: out.print(said("wrote {path}", path=page), soft_wrap=True))
 
 
 def demo(

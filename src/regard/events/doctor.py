@@ -80,7 +80,7 @@ def examine(engine: Engine, catalog: Catalog, config: Config, version: int) -> D
             advice="other files had these rows as well; rows rejected as unreadable or incomplete are not compared",
         )
     )  # fmt: skip
-    services = merchandise.edited(merchandise.services(engine), config)
+    services = merchandise.services(engine, config)
     findings += [
         _refunds(engine, events),
         _bots(engine, catalog, version),

@@ -86,7 +86,7 @@ class IngestReport:
         far: rows with a time far from the bulk of the times, kept.
         refunds: refund rows in the whole store after this ingest.
         refunds_matched: those with an earlier purchase they can belong to.
-        not_merchandise: item -> rows in the store, of postage and the like.
+        not_merchandise: item -> rows in the store, of postage and the like and of what regard.toml names.
         bots: bot-like customers in the store, flagged and kept.
         tables: 'items' / 'customers' -> rows given.
         tables_unchanged: of these, the tables whose rows the store had already, all of them: nothing was written.
@@ -211,7 +211,7 @@ def run(engine: Engine, catalog: Catalog, config: Config, request: Request, prog
     parts = _write(engine, number, columns, passed, list(tables))
     engine.rows("DROP VIEW staged")
     engine.rows(f"DROP TABLE {quoted(STAGED)}")
-    report = _describe(engine, report, live, parts, number)
+    report = _describe(engine, report, config, live, parts, number)
     bots = gate_rules.bots(engine) if clock == "clock" else {}
     report = replace(report, bots=len(bots), seconds=round(perf_counter() - began, 3))
     catalog.commit(
@@ -385,7 +385,7 @@ def _write(
 
 
 def _describe(
-    engine: Engine, report: IngestReport, live: Sequence[Part], parts: Sequence[Part], number: int
+    engine: Engine, report: IngestReport, config: Config, live: Sequence[Part], parts: Sequence[Part], number: int
 ) -> IngestReport:
     fresh = [part for part in parts if part.kind == "events"]
     engine.scan("events", fresh)
@@ -406,7 +406,7 @@ def _describe(
         last="" if last is None else f"{last:%Y-%m-%dT%H:%M:%SZ}",
         refunds=refunds,
         refunds_matched=matched,
-        not_merchandise={service.item: service.rows for service in merchandise.services(engine)},
+        not_merchandise={found.item: found.rows for found in merchandise.services(engine, config) if found.rows},
     )
 
 

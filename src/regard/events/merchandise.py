@@ -82,12 +82,12 @@ _LINES = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """An item that is not merchandise, and why the rule thinks so.
+    """An item that is not merchandise, and why.
 
     Args:
         item: its id.
         name: its commonest name, '' where none is known.
-        reasons: in words.
+        reasons: in words; why the rule thinks so, or that regard.toml names it.
         rows: events on it.
     """
 
@@ -115,14 +115,29 @@ def words_in(text: str) -> tuple[bool, bool]:
     return whole, whole or part
 
 
-def services(engine: Engine) -> list[Service]:
-    """Items of the view `events` that the rule takes for services, the most frequent first.
+def services(engine: Engine, config: Config) -> list[Service]:
+    """Items of the view `events` that are not merchandise, the most frequent first.
 
-    An item is one when its name or code is wholly a word for a service; or holds one and shows a second sign (a code
-    without digits where nearly all codes have some; a price spread no product has; a share of the orders no product
-    has; a Chinese word needs none); or has an odd code and an impossible price spread.
+    The rule takes an item for one when its name or code is wholly a word for a service; or holds one and shows a second
+    sign (a code without digits where nearly all codes have some; a price spread no product has; a share of the orders
+    no product has; a Chinese word needs none); or has an odd code and an impossible price spread.
+
+    Args:
+        config: its lists correct the rule; an item named there is one whether it is in the view or not.
     """
-    listing = engine.rows("""
+    listing = _listing(engine)
+    found = [service for service in _by_rule(engine, listing) if service.item not in config.merchandise]
+    named = set(config.not_merchandise) - {service.item for service in found}
+    known = {item: (name, rows) for item, name, rows in listing if item in named}
+    for item in named:
+        name, rows = known.get(item, ("", 0))
+        found.append(Service(item=item, name=name, reasons=("named in regard.toml",), rows=rows))
+    return sorted(found, key=lambda service: (-service.rows, service.item))
+
+
+def _listing(engine: Engine) -> list[tuple[str, str, int]]:
+    """(item, its commonest name, events on it) of the view `events`."""
+    return engine.rows("""
         SELECT item, coalesce(arg_max(item_name, (named, item_name)), ''), sum(n)::BIGINT
         FROM (
             SELECT item, item_name, count(*) AS n, count(item_name) AS named FROM events
@@ -130,6 +145,9 @@ def services(engine: Engine) -> list[Service]:
         )
         GROUP BY item ORDER BY item
     """)
+
+
+def _by_rule(engine: Engine, listing: list[tuple[str, str, int]]) -> list[Service]:
     digits = sum(_DIGIT.search(item) is not None for item, _, _ in listing)
     coded = len(listing) >= 20 and digits >= 0.95 * len(listing)
     suspects: dict[str, tuple[str, int, bool, bool, bool]] = {}
@@ -150,15 +168,7 @@ def services(engine: Engine) -> list[Service]:
                 ("it is in many orders", everywhere),
             )
             found.append(Service(item=item, name=name, rows=rows, reasons=tuple(word for word, true in words if true)))
-    return sorted(found, key=lambda service: (-service.rows, service.item))
-
-
-def edited(found: list[Service], config: Config) -> list[Service]:
-    """What the rule found, corrected by the shop's own lists."""
-    ruled = [service for service in found if service.item not in config.merchandise]
-    known = {service.item for service in ruled}
-    named = [item for item in config.not_merchandise if item not in known]
-    return ruled + [Service(item=item, name="", reasons=("named in regard.toml",), rows=0) for item in named]
+    return found
 
 
 def _prices_and_shares(engine: Engine, items: list[str]) -> tuple[dict[str, float], dict[str, float]]:

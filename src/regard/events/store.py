@@ -181,7 +181,7 @@ class Store:
         regard.toml.
         """
         with self._past(before) as engine:
-            return merchandise.edited(merchandise.services(engine), self.config)
+            return merchandise.services(engine, self.config)
 
     def doctor(self) -> doctor.DoctorReport:
         """Every class of trouble in the data with its share and examples."""
