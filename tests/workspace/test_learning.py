@@ -1,15 +1,18 @@
-"""What is judged by rule in an evaluation is judged as of the cut."""
+"""What is judged by rule in an evaluation is judged as of the cut; what is fitted for one question answers no other."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import regard
-from regard.sequences.view import Split
+from regard.errors import InputError, UsageError
+from regard.sequences.view import Split, View
+from regard.workspace import learning
 from regard.workspace.data import Data
 from regard.workspace.learning import asked
 
@@ -94,3 +97,89 @@ def test_the_cut_is_a_midnight_of_the_last_days(tmp_path: Path, days: int) -> No
     shop.ingest(pd.concat([*PAST, *END]))
     _, found = asked(Data(shop.store), days=days, mask=None)
     assert found.view.cut == pd.Timestamp(LAST).timestamp() - 86_400 * (days - 1)
+
+
+Fits = list[tuple[int | None, str | None]]
+
+
+@pytest.fixture
+def fits(stand_in: None, monkeypatch: pytest.MonkeyPatch) -> Fits:
+    """(cut, mask) of every fit; `trained` forgets its own."""
+    plain, seen = learning._fit, Fits()
+
+    def watched(view: View, **how: Any) -> None:
+        seen.append((view.cut, how.get("mask")))
+        plain(view, **how)
+
+    monkeypatch.setattr(learning, "_fit", watched)
+    return seen
+
+
+def trained(folder: Path, fits: Fits, *parts: pd.DataFrame) -> regard.Workspace:
+    shop = regard.init(folder)
+    shop.ingest(pd.concat(parts))
+    shop.train()
+    fits.clear()
+    return shop
+
+
+def test_the_same_answers_on_another_cut_are_another_fit(tmp_path: Path, fits: Fits) -> None:
+    """On the day between the two cuts nobody buys, some look: a fit that saw them must not be asked about them."""
+    looks = [rows(f"c{n}", "2024-03-24", 3, every="1h", behaviour="view_item") for n in range(30)]
+    shop = trained(tmp_path / "shop", fits, *PAST, *looks, *END)
+    longer, shorter = shop.evaluate(days=9), shop.evaluate(days=7)
+    assert longer.split["hash"] == shorter.split["hash"] and longer.split["customers"] == 30
+    assert [cut for cut, _ in fits] == [pd.Timestamp(day).timestamp() for day in ("2024-03-23", "2024-03-25")]
+    assert shop.evaluate(days=9).to_json() == longer.to_json() and len(fits) == 2
+
+
+def test_an_evaluation_fits_as_it_asks(tmp_path: Path, fits: Fits) -> None:
+    shop = trained(tmp_path / "shop", fits, *PAST, *END)
+    rule = shop.evaluate(days=7).split["mask"]
+    for mask in ("seen", rule, None):
+        shop.evaluate(days=7, mask=mask)
+    assert [mask for _, mask in fits] == [rule, "seen"]
+
+
+@pytest.mark.parametrize("clock", [True, False])
+@pytest.mark.parametrize("mask", ["none", "target", "seen"])
+def test_baselines_choose_their_weights_under_the_mask_they_are_judged_under(
+    tmp_path: Path, clock: bool, mask: str
+) -> None:
+    shop = regard.init(tmp_path / "shop")
+    log = pd.concat([*PAST, *END])
+    shop.ingest(log if clock else log.rename(columns={"time": "position"}).assign(position=range(len(log))))
+    found = asked(Data(shop.store), days=45, mask=mask)[1]
+    assert found.mask == mask and found.kind == ("time" if clock else "leave-one-out")
+    earlier = learning._validation(found, 45)
+    assert earlier is not None and earlier.mask == mask
+
+
+def test_an_unknown_mask_is_refused_before_anything_is_fitted(tmp_path: Path, fits: Fits) -> None:
+    shop = trained(tmp_path / "shop", fits, *PAST, *END)
+    with pytest.raises(UsageError, match="unknown mask 'foo'") as caught:
+        shop.evaluate(days=7, mask="foo")
+    assert caught.value.hint == "none, target or seen" and fits == []
+
+
+@pytest.mark.parametrize("days", [91, 120, 1_000_000, 10**12])
+def test_more_days_than_the_log_has_are_refused(tmp_path: Path, days: int) -> None:
+    shop = regard.init(tmp_path / "shop")
+    shop.ingest(pd.concat([*PAST, *END]))
+    with pytest.raises(UsageError, match="the log covers 91 days") as caught:
+        asked(Data(shop.store), days=days, mask=None)
+    assert caught.value.hint == "ask for fewer --days"
+    assert asked(Data(shop.store), days=90, mask=None)[1].view.log.events > 0
+
+
+def test_nobody_to_ask_says_what_could_help(tmp_path: Path, fits: Fits) -> None:
+    shop = trained(tmp_path / "shop", fits, *PAST, *(rows(f"stranger {n}", LAST, 1) for n in range(30)))
+    with pytest.raises(InputError, match="no returning customer has a basket in the last 7 days") as caught:
+        shop.evaluate(days=7)
+    assert caught.value.hint == "ask for more --days, or for fewer if little lies before them"
+    timeless = regard.init(tmp_path / "timeless")
+    twice = pd.DataFrame({"customer": np.repeat([f"c{n}" for n in range(30)], 2), "position": [0, 1] * 30, "item": "x"})
+    timeless.ingest(twice.assign(behaviour="purchase"))
+    timeless.train()
+    with pytest.raises(InputError, match="no customer has wanted an item three times"):
+        timeless.evaluate()

@@ -141,24 +141,25 @@ def test_evaluate_without_a_model(shop_folder: Path) -> None:
         regard.open(shop_folder).evaluate()
 
 
-def test_evaluate_fits_before_the_cut_once_and_keeps_the_verdict(
+def test_evaluate_fits_before_the_cut_once_for_each_question_and_keeps_the_verdict(
     shop_folder: Path, stand_in: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop = regard.open(shop_folder)
     shop.train(steps=11)
-    fitted: list[tuple[int, int | None]] = []
+    fitted: list[tuple[int, int | None, str]] = []
     from regard.workspace import learning
 
     plain = learning._fit
 
     def watched(view, **how) -> None:
-        fitted.append((view.cut, how.get("steps")))
+        fitted.append((view.cut, how.get("steps"), how["mask"]))
         plain(view, **how)
 
     monkeypatch.setattr("regard.workspace.learning._fit", watched)
     found = shop.evaluate(days=30)
-    again = shop.evaluate(days=30, mask="seen")
-    assert fitted == [(int(pd.Timestamp(found.split["cut"]).timestamp()), 11)]
+    again = [shop.evaluate(days=30, mask=mask) for mask in (None, "seen", "seen")][-1]
+    cut = int(pd.Timestamp(found.split["cut"]).timestamp())
+    assert fitted == [(cut, 11, found.split["mask"]), (cut, 11, "seen")]
     assert (shop.log().time.max() - fitted[0][0]) / 86_400 == pytest.approx(30, abs=1)
     assert (found.split["hash"], again.split["mask"]) == (again.split["hash"], "seen")
     assert shop.models.get("m1").evaluation["split"]["mask"] == "seen"
@@ -204,6 +205,8 @@ def test_filters_and_lists_reach_the_answer(shop_folder: Path) -> None:
     assert [item.item for item in shop.recommend("x", stock={first: 2}).items] == [first]
     with pytest.raises(UsageError, match="one customer"):
         shop.recommend(["a", "b"], events=[first])
+    with pytest.raises(TypeError, match=r"_limited\(\) got an unexpected keyword argument 'foo'"):
+        shop.recommend("x", foo=1)  # type: ignore[call-overload]
 
 
 def test_the_other_verbs(shop_folder: Path, stand_in: None) -> None:

@@ -1,6 +1,6 @@
 """Closer: what an evaluation looks at beyond the table, each on a sample of customers that bounds what it costs.
 
-The samples are drawn with a fixed seed, and every figure carries the number of customers behind it.
+Every figure carries the number of customers behind it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ CHANCED = 1_000
 DELETED = 2_500
 """Events looked at for faithfulness, over all customers: each is deleted once, and costs one scoring."""
 
+SEED = 0
+"""Of the samples, the damage and the intervals: the same evaluation twice gives the same figures."""
+
 
 def look_closer(
     found: Evaluation,
@@ -39,32 +42,31 @@ def look_closer(
     *,
     horizons: Sequence[int],
     progress: Progress,
-    seed: int = 0,
 ) -> Evaluation:
     """The same evaluation with robustness, the quality of the chances to buy, and the faithfulness of the reasons.
 
     Args:
         found: the table. log: the whole log, from which answers are read. split: what was asked.
-        model: fitted on split.view. horizons: days, of the chances. seed: of the samples, the damage and the intervals.
+        model: fitted on split.view. horizons: days, of the chances.
     """
     progress.start("looking closer", total=3)
-    damaged = robustness(sample(split, DAMAGED, seed=seed), model, mask=str(found.split["mask"]), seed=seed)
+    damaged = robustness(sample(split, DAMAGED, seed=SEED), model, mask=str(found.split["mask"]), seed=SEED)
     progress.advance(note="damaged histories")
     timed = split.view.cut is not None and log.clock == "clock"
-    chances = evaluate_propensity(log, split.view, model, horizons, customers=CHANCED, seed=seed) if timed else ()
+    chances = evaluate_propensity(log, split.view, model, horizons, customers=CHANCED, seed=SEED) if timed else ()
     progress.advance(note="chances to buy")
-    reasons = _reasons(split, model, seed)
+    reasons = _reasons(split, model)
     progress.advance(note="reasons")
     progress.finish()
     return replace(found, robustness=damaged, propensity=chances, faithfulness=reasons)
 
 
-def _reasons(split: Split, model: Model, seed: int) -> tuple[Faithfulness, ...]:
+def _reasons(split: Split, model: Model) -> tuple[Faithfulness, ...]:
     """Customers are drawn until their histories hold DELETED events; none where nobody has enough of a history."""
     lengths = split.queries.lengths
-    drawn = np.random.default_rng(seed).permutation(np.flatnonzero(lengths >= FEWEST))
+    drawn = np.random.default_rng(SEED).permutation(np.flatnonzero(lengths >= FEWEST))
     rows = drawn[: np.searchsorted(np.cumsum(np.minimum(lengths[drawn], LATEST)), DELETED, side="right")]
     if not len(rows):
         return ()
     ranker = Ranker(scorer=model, items=model.view_items, behaviours=model.behaviours, version=model.name)
-    return faithfulness(split.queries.take(rows), split.asof[rows], model, Deletion(ranker=ranker), seed=seed)
+    return faithfulness(split.queries.take(rows), split.asof[rows], model, Deletion(ranker=ranker), seed=SEED)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from regard.config import Config
 from regard.sequences.log import Log
@@ -52,14 +53,12 @@ class Data:
                 alone, so that nothing that came later can leave anybody or anything out. None = by all events.
         """
         from regard.events.store import utc
-        from regard.sequences.pack import read_log
 
-        log = self.log()
-        if cut is not None:
-            log = replace(log, merchandise=read_log(self._store, until=cut).merchandise)
-        codes = log.customers.codes(self._store.bots(before=None if cut is None else utc(cut)))
-        bot = np.zeros(len(log), dtype=bool)
-        bot[codes[codes >= 0]] = True
+        log, before = self.log(), None if cut is None else utc(cut)
+        if before is not None:
+            services = [service.item for service in self._store.services(before=before)]
+            log = replace(log, merchandise=~_named(log.items, services))
+        bot = _named(log.customers, self._store.bots(before=before))
         return log.where(~bot[log.owner]) if bot.any() else log
 
     def content(self, items: Vocabulary, before: int | None) -> Content:
@@ -78,3 +77,10 @@ class Data:
             return self.config.targets or ("purchase",)
         acts = set(log.behaviour[log.item >= 0].tolist())
         return targets([name for code, name in enumerate(log.behaviours) if code in acts], self.config.targets)
+
+
+def _named(vocabulary: Vocabulary, ids: list[str]) -> NDArray[np.bool_]:
+    """bool, one per word of the vocabulary: whether it is among the ids."""
+    found = np.zeros(len(vocabulary) + 1, dtype=bool)
+    found[vocabulary.codes(ids)] = True
+    return found[:-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import re
 import shutil
@@ -16,11 +17,11 @@ import numpy as np
 from regard.errors import InputError, MissingExtraError, ModelError, UsageError
 from regard.insight.ranker import Model
 from regard.progress import Progress
-from regard.sequences.log import Log
+from regard.sequences.log import DAY, Log
 from regard.sequences.split import last_cut, leave_one_out, midnight, time_split, view_until
 from regard.sequences.view import Content, Split, View
 from regard.workspace.data import Data
-from regard.workspace.models import Models
+from regard.workspace.models import Models, Registered
 
 if TYPE_CHECKING:
     from regard.evaluation.evaluate import Evaluation
@@ -123,27 +124,30 @@ def evaluate(
 ) -> Evaluation:
     """Fit the current model's recipe on what lies before the cut, and ask it and the baselines the same questions.
 
-    The fitted model is kept in the cache: another mask, or the same question again, trains nothing.
+    It is fitted as it will be asked, under the same mask, and kept in the cache: the same question again trains nothing.
     """
     from regard.evaluation.baselines import fit_all, standard
+    from regard.evaluation.candidates import MASKS
     from regard.evaluation.evaluate import evaluate as judge
     from regard.workspace.closer import look_closer
 
     if days < 1:
         raise UsageError(f"days is {days}", hint="a test period of at least one day")
+    if mask is not None and mask not in MASKS:
+        raise UsageError(f"unknown mask '{mask}'", hint="none, target or seen")
     entries = models.all()
     if not entries:
         raise ModelError("there is no trained model to evaluate", hint=f"regard train {models.folder.parent}")
     log, split = asked(data, days=days, mask=mask)
     if len(split) == 0:
-        raise InputError(f"no returning customer has a basket in the last {days} days", hint="ask for more --days")
-    folder = cache / f"{entries[0].id}-{data.version}-{split.hash}"
+        raise _nobody(split)
+    folder = _kept_in(cache, entries[0], data.version, split)
     if not (folder / "complete").exists():
         need_torch()
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         card = load(entries[0].folder).card
-        recipe = {"steps": card.get("steps"), "seed": card.get("seed", 0)}
+        recipe = {"steps": card.get("steps"), "seed": card.get("seed", 0), "mask": split.mask}
         _fit(split.view, folder=folder, progress=progress, resume=False, **recipe)
         (folder / "complete").touch()
     scorer = load(folder)
@@ -153,6 +157,23 @@ def evaluate(
     found = look_closer(found, log, split, scorer, horizons=data.config.horizons, progress=progress)
     models.evaluated(entries[0].id, found.to_json())
     return found
+
+
+def _kept_in(cache: Path, entry: Registered, version: int, split: Split) -> Path:
+    """The folder of a fit, named by all that it follows from; the hash of the answers alone does not tell what was hidden."""
+    view = split.view
+    told = repr((split.kind, view.cut, view.target, split.mask, split.hash)).encode()
+    digest = hashlib.sha256(told + view.log.merchandise.tobytes()).hexdigest()
+    return cache / f"{entry.id}-{version}-{digest[:16]}"
+
+
+def _nobody(split: Split) -> InputError:
+    if split.days is None:
+        return InputError("no customer has wanted an item three times: nobody can be asked", hint="ingest a longer log")
+    return InputError(
+        f"no returning customer has a basket in the last {split.days} days",
+        hint="ask for more --days, or for fewer if little lies before them",
+    )
 
 
 def asked(data: Data, *, days: int, mask: str | None) -> tuple[Log, Split]:
@@ -165,20 +186,33 @@ def asked(data: Data, *, days: int, mask: str | None) -> tuple[Log, Split]:
     if log.clock != "clock" or log.events == 0:
         log = data.people()
         return log, leave_one_out(log, target=data.target(log), content_of=data.content, mask=mask)
+    _has_past(log, days)
     cut = last_cut(log, days)
     log = data.people(cut)
     target = data.target(log.where(log.time < cut))
     return log, time_split(log, target=target, content_of=data.content, days=days, cut=cut, mask=mask)
 
 
+def _has_past(log: Log, days: int) -> None:
+    first, last = (midnight(int(time), log.time_zone) for time in (log.time.min(), log.time.max()))
+    covered = round((last - first) / DAY) + 1
+    if days >= covered:
+        raise UsageError(
+            f"the log covers {covered} days, and nothing lies before its last {days}",
+            hint="ask for fewer --days" if covered > 1 else "ingest a longer log",
+        )
+
+
 def _validation(split: Split, days: int) -> Split | None:
-    """The same question `days` days earlier, on which the baselines choose their weights."""
-    log, cut, target = split.view.log, split.view.cut, split.view.target
+    """The same question `days` days earlier and under the same mask, on which the baselines choose their weights."""
+    log, cut, target, mask = split.view.log, split.view.cut, split.view.target, split.mask
     if cut is None:
-        return leave_one_out(log, target=target, part="validation")
+        return leave_one_out(log, target=target, part="validation", mask=mask)
     earlier = midnight(cut, log.time_zone, days=-days)
-    found = time_split(log, target=target, days=days, cut=earlier) if (log.time < earlier).any() else None
-    return found if found is not None and len(found) else None
+    if not (log.time < earlier).any():
+        return None
+    found = time_split(log, target=target, days=days, cut=earlier, mask=mask)
+    return found if len(found) else None
 
 
 def _end(log: Log) -> int | None:

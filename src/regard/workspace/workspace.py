@@ -232,9 +232,12 @@ class Workspace:
         """The current model's recipe against every baseline, on events that neither has seen.
 
         Args:
-            days: length of the test period. mask: 'none', 'target' or 'seen'; None = by the data.
+            days: length of the test period.
+            mask: 'none', 'target' or 'seen': the recipe is fitted and asked under it; None = by the data.
 
         Raises:
+            UsageError: no such mask, or the log has no more than `days` days.
+            InputError: there is nobody to ask about.
             ModelError: nothing has been trained yet.
         """
         return learning.evaluate(
@@ -315,13 +318,16 @@ class Workspace:
         *,
         why: bool = False,
         exclude: str | None = None,
+        filter: str | None = None,
+        stock: Stock | None = None,
+        allow: Sequence[str] | None = None,
+        deny: Sequence[str] = (),
         model: str | None = None,
         language: str | None = None,
-        **conditions: Any,
     ) -> tuple[Shop, tuple[str, ...], dict[str, Any]]:
         """The shop, its notes, and what limits the answers."""
         shop, notes = self._answering.shop(model=model, language=language)
-        allowed = insight.candidates(shop, **conditions)
+        allowed = insight.candidates(shop, filter=filter, stock=stock, allow=allow, deny=deny)
         return shop, notes, {"why": why, "exclude": exclude or "", "allowed": allowed}
 
     def explain(
