@@ -85,11 +85,11 @@ class _Fits:
     seeds: int
 
     def __call__(self, split: Split) -> list[Runtime]:
-        """Models of the split's view. The split is looked at once, after the last step, so it chooses nothing."""
+        """Models of the split's view, each of so many steps; the view's own last slice weighs the co-visits."""
         models = []
         for seed in range(self.seeds):
             with tempfile.TemporaryDirectory() as folder:
-                fit(split.view, folder=folder, steps=self.steps, validation=split, seed=seed)
+                fit(split.view, folder=folder, steps=self.steps, seed=seed)
                 models.append(load(folder))
         return models
 

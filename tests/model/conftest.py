@@ -97,7 +97,7 @@ def case_of(draw_log: Callable[..., Log]) -> Callable[..., Case]:
         torch.manual_seed(seed)
         network = Network(settings, view.content)
         stir(network, seed)
-        return Case(view=view, network=network.eval(), counts=Counts(popular, near, len(view.log.items)))
+        return Case(view=view, network=network.eval(), counts=Counts(popular, len(view.log.items)))
 
     return make
 

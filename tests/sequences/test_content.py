@@ -54,6 +54,17 @@ def test_tags_are_known_by_any_of_their_names() -> None:
     assert [names_of(content, row) for row in range(3)] == [["tag:drama", "tag:红"], ["tag:drama", "tag:红"], []]
 
 
+def test_lists_of_tags_are_read_from_a_table_and_from_a_store(tmp_path: Path) -> None:
+    table = pa.table({"item": ["a", "b", "c"], "tags": [["New", "in stock"], ["in stock"], None]})
+    store = Store.create(tmp_path / "shop")
+    store.ingest(items=table)
+    for content in (
+        features_of(table, Vocabulary(["a", "b", "c"])),
+        read_content(store, Vocabulary(["a", "b", "c"])),
+    ):
+        assert [names_of(content, row) for row in range(3)] == [["tag:in stock"], ["tag:in stock"], []]
+
+
 def test_rows_follow_the_vocabulary_and_unknown_items_have_none() -> None:
     table = pa.table({"item": ["a", "b", "z"], "item_name": ["lamp", "lamp", "lamp"]})
     content = features_of(table, Vocabulary(["new", "b", "a"]))

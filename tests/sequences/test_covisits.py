@@ -88,6 +88,16 @@ def test_what_is_wanted_together_lies_together(log_of: LogOf) -> None:
     assert like[same & ~np.eye(len(same), dtype=bool)].min() > like[~same].max()
 
 
+def test_lonely_items_begin_at_zero_and_the_others_at_size_one_in_any_crowd(log_of: LogOf) -> None:
+    people = {f"lonely{n}": [f"2024-01-01T10:00 a{n:03d}"] for n in range(90)}
+    people |= {f"p{n}": [f"2024-01-0{day}T10:00 z{(n + day) % 10}" for day in range(1, 4)] for n in range(10)}
+    view = view_of(log_of(people))
+    place = coordinates(covisits(view), width=8)
+    lonely = np.array([name.startswith("a") for name in view.log.items.ids.to_pylist()])
+    assert lonely.sum() == 90 and not place[lonely].any()
+    assert np.isclose(np.mean(place[~lonely] ** 2), 1)
+
+
 def test_items_without_company_have_no_coordinates(log_of: LogOf) -> None:
     view = view_of(log_of({"ann": ["2024-01-01T10:00 pen", "2024-01-02T10:00 cup"], "bob": ["2024-01-03T10:00 jar"]}))
     place = coordinates(covisits(view), width=6)

@@ -48,7 +48,7 @@ def test_popularity_is_what_was_wanted_before_each_moment(draw_log: LogOf, seed:
     for row in (0, len(popular.moments) // 2, len(popular.moments) - 1):
         share = popular_plainly(view, int(popular.moments[row]), popular.half_lives, step, first)
         np.testing.assert_allclose(
-            np.expm1(popular.table[row]) / len(log.items) / CONTRAST, share, rtol=1e-3, atol=1e-5
+            np.expm1(popular.table[row, :, :-1].T) / len(log.items) / CONTRAST, share, rtol=1e-3, atol=1e-5
         )
 
 
@@ -75,7 +75,7 @@ def test_a_season_counts_for_the_same_season_of_the_next_year(log_of: LogOf) -> 
     log = log_of({"ann": weekly, "bob": winter})
     popular = popularity(view_until(log, int(log.time.max()) + 1, target=BUY))
     assert popular is not None and popular.channels == len(popular.half_lives) + 1
-    candle = popular.table[:, log.items.code("candle"), -1]
+    candle = popular.table[:, -1, log.items.code("candle")]
     on = {int(moment): value for moment, value in zip(popular.moments, candle, strict=True)}
     lifted = [moment for moment, value in on.items() if value > 0]
     year = 365 * DAY

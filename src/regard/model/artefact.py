@@ -32,8 +32,8 @@ from regard.errors import ModelError
 from regard.model.settings import Settings
 from regard.sequences.vocabulary import Vocabulary
 
-FORMAT = 1
-"""Version of the folder's layout; a newer one than this is refused."""
+FORMAT = 2
+"""Version of the folder's layout; any other is refused."""
 
 MANIFEST = "manifest.json"
 
@@ -123,13 +123,14 @@ def load(folder: Path) -> Artefact:
     """Read and check a model folder.
 
     Raises:
-        ModelError: it is not a complete model, a file was changed or cut short, or it comes from a newer version.
+        ModelError: it is not a complete model, a file was changed or cut short, or it comes from another version.
     """
     files = check(folder)
     try:
         config = _read_json(files["config.json"])
-        if config["format"] > FORMAT:
-            raise ModelError(f"{folder} was made by a newer Regard", hint="upgrade regard, or train again")
+        if config["format"] != FORMAT:
+            age = "a newer" if config["format"] > FORMAT else "an older"
+            raise ModelError(f"{folder} was made by {age} Regard", hint="train again, or use the version that made it")
         table = pq.read_table(files["vocabulary/items.parquet"])
         return Artefact(
             settings=Settings.from_json(config["settings"]),

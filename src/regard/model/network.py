@@ -1,4 +1,4 @@
-"""The network: events in, a state per question out, and three answers read off it: the next items, and whether anything is wanted by when.
+"""The network: events in, a state per question out, and two answers read off it: the next items, and whether anything is wanted by when.
 
 Legend: `B` rows, `L` events, `Q` questions of a row, `T` = L + Q, `N` questions of a batch, `D` width, `V` items, `U` own items, `P` pointer heads.
 """

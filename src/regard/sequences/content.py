@@ -4,6 +4,8 @@ is no stranger.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -75,12 +77,12 @@ def features_of(table: pa.Table, items: Vocabulary) -> Content:
     """
     bags: list[set[str]] = [set() for _ in range(len(items))]
     codes = items.codes(table["item"].to_pylist())
-    text = [("item_name", words), ("category", _levels), ("brand", _brand)]
-    text += [(name, _tags) for name in table.column_names if plain(name) in TAGS]
-    for name, split in text:
+    told = [("item_name", words), ("category", _levels), ("brand", _brand)]
+    told += [(name, _tags) for name in table.column_names if plain(name) in TAGS]
+    for name, split in told:
         if name not in table.column_names:
             continue
-        for code, text in zip(codes, table[name].cast(pa.string()).to_pylist(), strict=True):
+        for code, text in zip(codes, _texts(table[name]), strict=True):
             if code >= 0 and text:
                 bags[code].update(split(text))
     if "price" in table.column_names:
@@ -109,8 +111,19 @@ def _levels(text: str) -> Iterator[str]:
     yield from (f"category:{' > '.join(path[: depth + 1])}" for depth in range(len(path)) if path[depth])
 
 
+def _texts(column: pa.ChunkedArray) -> list[str | None]:
+    """A column of text; a list becomes text with bars."""
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        return [None if cells is None else "|".join(map(str, cells)) + "|" for cells in column.to_pylist()]
+    found: list[str | None] = column.cast(pa.string()).to_pylist()
+    return found
+
+
 def _tags(text: str) -> Iterator[str]:
-    """Parted by bars, commas or semicolons; by blanks where there are none of these."""
+    """Parted by bars, commas or semicolons, by blanks where there are none of these; or a JSON list."""
+    if text.startswith("["):
+        with contextlib.suppress(ValueError):
+            text = "|".join(map(str, json.loads(text))) + "|"
     parts = _BETWEEN_TAGS.split(text) if _BETWEEN_TAGS.search(text) else text.split()
     yield from (f"tag:{part.strip().lower()}" for part in parts if part.strip())
 

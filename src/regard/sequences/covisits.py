@@ -84,8 +84,25 @@ def neighbours(counts: Any, *, width: int) -> Neighbours:
     return Neighbours(items=items, weights=weights)
 
 
+def lift(near: Neighbours, recent: NDArray[np.int64], back: NDArray[np.float32]) -> NDArray[np.float32]:
+    """float32 [N, V], log(1 + how much the co-visits of N questions' latest events speak for each item).
+
+    Args:
+        near: of V items. recent: [N, M] items of the latest events, V for none. back: [N, M] how many baskets ago.
+    """
+    N, V = len(recent), len(near.items)
+    fade = np.float32(BACK_DECAY) ** back * (recent < V)
+    fade /= np.maximum(fade.sum(axis=1, keepdims=True), 1e-6)
+    known = np.minimum(recent, V - 1)
+    cell = np.arange(N)[:, None, None] * (V + 1) + near.items[known]  # [N, M, K]
+    spoken = np.bincount(cell.ravel(), (fade[..., None] * near.weights[known]).ravel(), minlength=N * (V + 1))
+    return np.log1p(spoken.reshape(N, V + 1)[:, :-1].astype(np.float32))
+
+
 def coordinates(counts: Any, *, width: int) -> NDArray[np.float32]:
-    """float32 [V, D] of mean square 1, in which items wanted near each other more often than by chance lie close.
+    """float32 [V, D], in which items wanted near each other more often than by chance lie close.
+
+    Of mean square 1 over the items that have company; the others are zero.
 
     The leading eigenvectors of log(1 + how many times oftener than by chance), by randomised subspace iteration: what factorised
     co-occurrences, and so word vectors, are. A model that begins here need not learn first what counting knows.
@@ -108,5 +125,7 @@ def coordinates(counts: Any, *, width: int) -> NDArray[np.float32]:
     value, vector = np.linalg.eigh((inner + inner.T) / 2)
     best = np.argsort(-np.abs(value))[:width]
     out[:, : len(best)] = basis @ vector[:, best] * np.sqrt(np.abs(value[best]))
-    scale = np.sqrt(np.mean(out**2)) if out.any() else 1.0
+    alone = np.diff(close.indptr) == 0
+    out[alone] = 0.0  # rounding leaves a little
+    scale = np.sqrt(np.mean(out[~alone, : len(best)] ** 2)) if not alone.all() else 1.0
     return np.asarray(out / scale, dtype=np.float32)

@@ -30,8 +30,8 @@ class Popularity:
 
     Args:
         moments: int64 [T] seconds, rising; row t counts events before moments[t].
-        table: float32 [T, V, C], log1p(V x share) per channel: decayed with each half-life and, last, where the log is
-            longer than a year, the weeks around the same day last year.
+        table: float32 [T, C, V + 1], log1p(CONTRAST x V x share) per channel: decayed with each half-life and, last, where the log
+            is longer than a year, the weeks around the same day last year. Item V, which is none, has 0.
         half_lives: days of the decaying channels.
     """
 
@@ -42,7 +42,7 @@ class Popularity:
     @property
     def channels(self) -> int:
         """C."""
-        return int(self.table.shape[2])
+        return int(self.table.shape[1])
 
     def row(self, moment: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
         """The latest row not after each moment."""
@@ -84,17 +84,17 @@ def popularity(view: View) -> Popularity | None:
         np.searchsorted(moments, log.time[rows], side="right"), 1, steps
     )  # row `step` is the first that knows the event
     fresh = sp.csr_matrix((np.ones(len(rows), np.float32), (step, log.item[rows])), shape=(steps + 1, V))
-    table = np.empty((steps + 1, V, C), dtype=np.float32)
+    table = np.zeros((steps + 1, C, V + 1), dtype=np.float32)
     for channel, life in enumerate(lives):
         keep = np.float32(0.5 ** (width / DAY / life))
         level = np.zeros(V, dtype=np.float32)
         for t in range(steps + 1):
             level = level * keep + fresh[t].toarray()[0]
-            table[t, :, channel] = level
+            table[t, channel, :V] = level
     if seasonal:
-        table[:, :, -1] = _last_year(fresh, width / DAY)
-    table /= table.sum(axis=1, keepdims=True) + 1e-6
-    return Popularity(moments=moments, table=np.log1p(table * (V * CONTRAST)), half_lives=lives)
+        table[:, -1, :V] = _last_year(fresh, width / DAY)
+    table *= V * CONTRAST / (table.sum(axis=2, keepdims=True) + 1e-6)
+    return Popularity(moments=moments, table=np.log1p(table, out=table), half_lives=lives)
 
 
 def _last_year(fresh: Any, days: float) -> NDArray[np.float32]:

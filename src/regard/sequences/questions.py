@@ -82,7 +82,7 @@ def ask(view: View) -> Questions:
 
     - Every target basket that something lies before, asked at most PATIENCE days ahead.
     - Where there is a clock: the waiting before that, and the silence after the last target basket, in which nothing was wanted.
-    - Every basket of another behaviour, just before it (a cart teaches what is wanted), except those of NEVER_TARGET.
+    - Every basket of another behaviour since the event before it (a cart teaches what is wanted), except those of NEVER_TARGET.
     """
     log = view.log
     answered = _answered(view)

@@ -110,21 +110,22 @@ def leave_one_out(
     content_of: ContentOf = no_content,
     part: str = "test",
     mask: str | None = "seen",
+    asked: NDArray[np.bool_] | None = None,
 ) -> Split:
     """Each customer's last event is the test, the one before it the validation; fitting sees all but these two.
 
     Args:
         log, target, content_of, mask: as in `time_split`; only events of a target behaviour are asked about.
         part: 'test' (the history asked with includes the validation event) or 'validation'.
+        asked: bool, the log's customers to ask about; fitting sees everything of the others. None = all.
     """
     wanted = np.flatnonzero(log.is_behaviour(target) & np.append(log.merchandise, False)[log.item])
     owner = log.owner
     count = np.bincount(owner[wanted], minlength=len(log))
     place = np.cumsum(count)[owner[wanted]] - 1 - np.arange(len(wanted))  # 0 = the customer's last target event
-    asked = count[owner[wanted]] >= 3
-    train, history = np.ones(log.events, dtype=bool), np.ones(log.events, dtype=bool)
-    answer = wanted[asked & (place == (0 if part == "test" else 1))]
-    held = wanted[asked & (place == 1)]  # everything from the validation event on is unseen by fitting
+    known = (count >= 3) & (True if asked is None else asked)
+    answer = wanted[known[owner[wanted]] & (place == (0 if part == "test" else 1))]
+    held = wanted[known[owner[wanted]] & (place == 1)]  # everything from the validation event on is unseen by fitting
     start = np.full(len(log), log.events, dtype=np.int64)
     start[owner[held]] = held
     train = np.arange(log.events) < start[owner]

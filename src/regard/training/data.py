@@ -56,9 +56,10 @@ class Data:
 
     Args:
         view: what may be seen. settings, plan: by `training.sizing`.
+        hidden: bool, customers of whom later wishes are held back, so that nobody knows by when they wanted something; None = nobody.
     """
 
-    def __init__(self, view: View, settings: Settings, plan: Plan) -> None:
+    def __init__(self, view: View, settings: Settings, plan: Plan, *, hidden: NDArray[np.bool_] | None = None) -> None:
         self.view, self.plan = view, plan
         self.offset = utc_offset(view)
         self.length, self.repeats = settings.length, settings.pointer_heads > 0
@@ -67,7 +68,8 @@ class Data:
         names = view.log.behaviours
         self.behaviour = next((names.index(name) for name in view.target if name in names), 0)
         gap = (questions.until - questions.after) / DAY
-        self.gap = np.where(questions.main, gap, 0).astype(np.float32)
+        told = questions.main if hidden is None else questions.main & ~hidden[questions.customer]
+        self.gap = np.where(told, gap, 0).astype(np.float32)
         asked = questions.answers.lengths > 0
         self.side = np.flatnonzero(asked & ~questions.main)
         self.sides = min(len(self.side), int((asked & questions.main).sum()))
@@ -76,36 +78,38 @@ class Data:
             weight = (asked & questions.main).astype(np.float64)
         weight[self.side] = plan.side_share * weight.sum() / max(1, self.sides)
         self.weight = weight.astype(np.float32)
+        if not self.repeats:
+            self.met = np.unique(view.log.owner * (len(view.log.items) + 1) + view.log.item, return_index=True)
         first = self._draw(np.random.default_rng(0))[0]
         self.tokens = int((first.length + first.questions.lengths).sum())
         self.steps_per_epoch = max(1, sum(1 for _ in self._batches(first, np.random.default_rng(0))))
 
     def epoch(self, rng: np.random.Generator) -> Iterator[Lesson]:
         """Every main question once, at a freshly drawn moment, and about as many of the others."""
-        rows, moment = self._draw(rng)
+        rows, moment, place = self._draw(rng)
+        answers = self.questions.answers if self.repeats else self._unseen(place)
         for chosen in self._batches(rows, rng):
-            yield self.lesson(rows.take(chosen), moment, rng)
+            yield self._lesson(rows.take(chosen), moment, answers, rng)
 
-    def _draw(self, rng: np.random.Generator) -> tuple[Windows, NDArray[np.int64]]:
-        """The windows of an epoch, and the moment at which each question of the view is asked."""
+    def _draw(self, rng: np.random.Generator) -> tuple[Windows, NDArray[np.int64], NDArray[np.int64]]:
+        """The windows of an epoch, and when each question of the view is asked: the moment, and how many events lie before it."""
         moment, place = self.questions.moments(self.view.log, rng)
         kept = self.questions.main.copy()
         kept[rng.choice(self.side, self.sides, replace=False)] = True
         number = np.flatnonzero(kept & (place > 0))
         number = number[np.lexsort((place[number], self.questions.customer[number]))]
-        return windows(self.questions.customer[number], place[number], length=self.length).renumbered(number), moment
+        rows = windows(self.questions.customer[number], place[number], length=self.length).renumbered(number)
+        return rows, moment, place
 
     def _batches(self, rows: Windows, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
         return buckets(rows.length + rows.questions.lengths, tokens=self.plan.tokens, rng=rng)
 
-    def lesson(self, chosen: Windows, moment: NDArray[np.int64], rng: np.random.Generator) -> Lesson:
-        """The lesson of these windows, each question asked at its moment (int64 [all questions])."""
+    def _lesson(self, chosen: Windows, moment: NDArray[np.int64], answers: Ragged, rng: np.random.Generator) -> Lesson:
+        """The lesson of these windows; `moment` int64 and `answers` are of all questions."""
         questions = self.questions
         batch = assemble(self.view.log, chosen, moment=moment, behaviour=questions.behaviour, offset=self.offset)
         number = chosen.questions.values
-        answers = questions.answers.take(number)
-        if not self.repeats:
-            answers = self._unseen(answers, questions.customer[number], moment[number])
+        answers = answers.take(number)
         row = np.repeat(np.arange(len(number)), answers.lengths)
         return Lesson(
             batch=batch,
@@ -118,13 +122,14 @@ class Data:
             horizons=self._horizons(number, moment[number], rng),
         )
 
-    def _unseen(self, answers: Ragged, customer: NDArray[np.int64], moment: NDArray[np.int64]) -> Ragged:
-        """The answers without what the customer had met before the moment, where that is no candidate."""
-        log, V = self.view.log, len(self.view.log.items) + 1
-        met, first = np.unique(log.owner * V + log.item, return_index=True)
+    def _unseen(self, place: NDArray[np.int64]) -> Ragged:
+        """Every question's answers without what the customer had met among the first `place` events, where that is no candidate."""
+        log, questions, (met, first) = self.view.log, self.questions, self.met
+        answers = questions.answers
         row = np.repeat(np.arange(len(answers)), answers.lengths)
-        time = log.time[first[np.searchsorted(met, customer[row] * V + answers.values)]]
-        kept = time >= moment[row]
+        customer = questions.customer[row]
+        known = first[np.searchsorted(met, customer * (len(log.items) + 1) + answers.values)] - log.offsets[customer]
+        kept = known >= place[row]
         return Ragged.from_groups(row[kept], answers.values[kept], len(answers))
 
     def _horizons(

@@ -14,13 +14,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from regard.errors import ModelError, RegardError
+from regard.errors import ModelError, RegardError, UsageError
 from regard.model.artefact import Artefact, save
 from regard.model.loss import has_fast_bf16
 from regard.progress import Progress, Silent
@@ -31,7 +31,7 @@ from regard.training.calibrate import Calibration
 from regard.training.card import write_card
 from regard.training.loop import Loop, Tally
 from regard.training.setup import Setup, set_up
-from regard.training.trial import Trial, hold_back, of_split, run_trial
+from regard.training.trial import Kind, Trial, hold_back, of_split, run_trial
 
 VERSION = version("regard")
 
@@ -73,7 +73,7 @@ def fit(
     steps: int | None = None,
     validation: Split | None = None,
     mask: str | None = None,
-    kind: str | None = None,
+    kind: Kind | None = None,
     seed: int = 0,
     progress: Progress | None = None,
     resume: bool = False,
@@ -85,9 +85,10 @@ def fit(
         folder: where the model goes; a model that is there already is replaced when the new one is complete.
         budget_seconds: wall time for everything; the trial's first steps tell how many steps that is.
         steps: train exactly this many instead.
-        validation: questions that choose the number of steps, where the caller has them (they are not trained on afterwards);
-            the default holds back the view's own last slice and trains on all of it in the end.
-        mask: which own items are no candidates when the held-back slice is asked about; None = by rule (see `default_mask`).
+        validation: questions that choose the number of steps and the weight of the co-visits, where the caller has them (they are not
+            trained on afterwards); the default holds back the view's own last slice and trains on all of it in the end.
+        mask: which own items will be no candidates, 'none', 'target' or 'seen'; None = by `validation`, else by rule (see
+            `default_mask`). With 'seen' the model has no repeat pointer and is not trained to repeat.
         kind: how the held-back slice is asked about, 'time' (on one day, about what follows) or 'leave-one-out' (each customer at the end
             of the history, about the last wish); None = 'time' where there is a clock. Ask as the model will be asked.
         seed: the same view, seed, steps and threads give the same weights on one machine.
@@ -96,7 +97,11 @@ def fit(
 
     Raises:
         RegardError: the view holds no question to learn from.
+        UsageError: `kind` is none of these, or is 'time' where there is no clock.
     """
+    if kind not in (None, *get_args(Kind)) or (kind == "time" and view.log.clock != "clock"):
+        raise UsageError(f"a slice cannot be held back by kind '{kind}' here", hint="leave kind out")
+    mask = validation.mask if mask is None and validation is not None else mask
     job = _Job(
         view, Path(folder), seed=seed, budget=budget_seconds, mask=mask, kind=kind, progress=progress or Silent()
     )
@@ -129,7 +134,7 @@ class _Job:
         seed: int,
         budget: float,
         mask: str | None,
-        kind: str | None,
+        kind: Kind | None,
         progress: Progress,
     ) -> None:
         self.began, self.began_at = time.monotonic(), datetime.now(UTC)
@@ -156,8 +161,8 @@ class _Job:
         def keep(weights: dict[str, Tensor]) -> None:
             best.update({name: value.clone() for name, value in weights.items()})
 
-        def spent(trial: Trial, tally: Tally) -> bool:
-            return self._left() < tally.seconds
+        def spent(step: int, tally: Tally, looking: float) -> bool:
+            return self._left() < tally.seconds + looking
 
         self._begin("training")
         trial = run_trial(
@@ -170,6 +175,7 @@ class _Job:
             tick=self._tick,
             keep=keep,
         )
+        self.events, self.seconds = self._events_seen, trial.curve[-1]["seconds"]
         self.progress.finish(f"{loop.step:,} steps, best after {trial.steps:,}")
         loop.average = best
         return loop, trial
@@ -180,13 +186,13 @@ class _Job:
         if held is None:
             return Trial(steps=steps or min(DEFAULT_EPOCHS * self.whole.data.steps_per_epoch, self._affordable()))
         most = None if steps else self._affordable() // 3  # a look, the pass it may lead to, and the looking itself
-        setup = set_up(held.split.view, mask=self.mask)
+        setup = set_up(held.split.view, mask=self.mask, hidden=held.hidden)
         growth = max(1.0, self.whole.data.tokens / max(1, setup.data.tokens))
 
-        def spent(trial: Trial, tally: Tally) -> bool:
+        def spent(step: int, tally: Tally, looking: float) -> bool:
             # The next look may be the best, and ask for as long a final pass.
-            reached = trial.curve[-1]["step"] + tally.steps
-            return self._left() < reached * growth * tally.seconds / tally.steps + tally.seconds
+            ahead = tally.seconds + (step + tally.steps) * growth * tally.seconds / tally.steps
+            return self._left() < ahead + looking
 
         self._begin("finding out how long to train")
         trial = run_trial(
@@ -296,7 +302,7 @@ def to_artefact(loop: Loop, setup: Setup, *, trial: Trial, facts: dict[str, Any]
     network.eval()
     with torch.no_grad():
         table = network.items().numpy()
-    weights = {name: value.numpy() for name, value in loop.average.items() if not name.startswith("items.id")}
+    weights = {name: value.numpy() for name, value in loop.average.items() if not name.startswith("items.")}
     none = np.empty((len(view.log.items), 0), dtype=np.float32)
     return Artefact(
         settings=setup.settings,
@@ -311,7 +317,7 @@ def to_artefact(loop: Loop, setup: Setup, *, trial: Trial, facts: dict[str, Any]
         },
         weights={"items": table, "covisits": np.array([trial.covisits], dtype=np.float32), **weights},
         counts={
-            "popularity": none if popular is None else popular.table[-1],
+            "popularity": none if popular is None else popular.table[-1, :, :-1].T,
             "near": near.items,
             "near_weight": near.weights,
         },

@@ -17,6 +17,7 @@ from regard.model.counts import Counts
 from regard.model.loss import Logits, Scratch, chunked_loss, has_fast_bf16
 from regard.model.network import Network, Read, to_tensors
 from regard.sequences.batches import Batch, assemble, latest
+from regard.sequences.covisits import Neighbours, lift
 from regard.sequences.log import Log
 from regard.training.data import Data, Lesson
 from regard.training.sizing import Plan
@@ -26,7 +27,7 @@ SCORE_TOKENS = 16_000
 
 
 SCORE_CELLS = 16_000_000
-"""Scores held at once (64 MB); memory only."""
+"""Numbers held at once (64 MB): scores, and the popularity that each question reads; memory only."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,7 +35,7 @@ class Answered:
     """What the network says to n queries.
 
     Args:
-        rows: int64 [n] which queries. scores: [n, V] without co-visits. covisits: [n, V] what to add to them, in the trial's weight.
+        rows: int64 [n] which queries. scores: [n, V] without co-visits. covisits: [n, V] to be added to them, times the trial's weight.
         told: [n] logit of 'wanted within the horizon'.
     """
 
@@ -46,14 +47,13 @@ class Answered:
 
 @dataclass(kw_only=True)
 class Tally:
-    """Running means over the steps since the last look.
+    """Sums over the steps since the last look.
 
     Args:
-        loss: sum over steps of the next-basket loss. hazard: of the horizon loss. steps, events: how many. seconds: wall time.
+        loss: of the next-basket loss. steps, events: how many. seconds: wall time.
     """
 
     loss: float = 0.0
-    hazard: float = 0.0
     steps: int = 0
     events: int = 0
     seconds: float = 0.0
@@ -63,12 +63,14 @@ class Loop:
     """Trains one network on one view.
 
     Args:
-        network: the network, changed in place. data: its lessons. counts: of the same view.
+        network: the network, changed in place. data: its lessons. counts, near: of the same view.
         plan: rates and weights. seed: of moments, batches and dropout.
     """
 
-    def __init__(self, network: Network, data: Data, counts: Counts, *, plan: Plan, seed: int) -> None:
-        self.network, self.data, self.counts, self.plan = network, data, counts, plan
+    def __init__(
+        self, network: Network, data: Data, counts: Counts, near: Neighbours, *, plan: Plan, seed: int
+    ) -> None:
+        self.network, self.data, self.counts, self.near, self.plan = network, data, counts, near, plan
         self.barred = torch.from_numpy(~data.view.log.merchandise)
         self.fast, self.scratch = has_fast_bf16(), Scratch()
         self.step = 0
@@ -77,7 +79,7 @@ class Loop:
         flat = [
             p
             for n, p in network.named_parameters()
-            if p.ndim < 2 or "embed" in n or n.startswith(("items", "behaviour", "context", "pointer"))
+            if p.ndim < 2 or n.startswith(("items", "behaviour", "context", "pointer"))
         ]
         held = {id(p) for p in flat}
         matrices = [p for p in network.parameters() if id(p) not in held]
@@ -103,7 +105,7 @@ class Loop:
             self.optimiser.step()
             self._average()
             events = int((lesson.batch.item < len(self.data.view.log.items)).sum())
-            tally.loss, tally.hazard = tally.loss + loss.item(), tally.hazard + hazard.item()
+            tally.loss += loss.item()
             tally.steps, tally.events = tally.steps + 1, tally.events + events
             tick(events)
         tally.seconds = time.perf_counter() - begun
@@ -169,7 +171,8 @@ class Loop:
         self.network.eval()
         rows = latest(queries, length=self.network.settings.length)
         order = np.argsort(rows.length, kind="stable")
-        width = max(1, min(SCORE_TOKENS // int(rows.length.max(initial=1) + 1), SCORE_CELLS // len(self.barred)))
+        cells = len(self.barred) * (2 + self.network.settings.channels)
+        width = max(1, min(SCORE_TOKENS // int(rows.length.max(initial=1) + 1), SCORE_CELLS // cells))
         behaviours = np.full(len(queries), self.data.behaviour)
         for at in range(0, len(order), width):
             chosen = order[at : at + width]
@@ -179,6 +182,6 @@ class Loop:
             z = covisits = np.empty((0, 0), dtype=np.float32)
             if scores:
                 z = self._logits(read, batch).dense(slice(0, len(chosen)))[:, :-1].numpy()
-                covisits = self.counts.covisits(batch).numpy()
+                covisits = lift(self.near, batch.recent[batch.asked], batch.recent_back[batch.asked])
             yield Answered(rows=chosen, scores=z, covisits=covisits, told=told)
         self.network.load_state_dict(live)

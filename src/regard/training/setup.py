@@ -35,17 +35,22 @@ class Setup:
         """A fresh network before its first step."""
         torch.manual_seed(seed)
         network = Network(self.settings, self.view.content, self.coordinates)
-        counts = Counts(self.popularity, self.neighbours, len(self.view.log.items))
-        return Loop(network, self.data, counts, plan=self.plan, seed=seed)
+        counts = Counts(self.popularity, len(self.view.log.items))
+        return Loop(network, self.data, counts, self.neighbours, plan=self.plan, seed=seed)
 
 
-def set_up(view: View, *, mask: str | None = None) -> Setup:
-    """Count, size and ask. `mask` as in splits: where what was seen is no candidate, nothing learns to repeat."""
+def set_up(view: View, *, mask: str | None = None, hidden: NDArray[np.bool_] | None = None) -> Setup:
+    """Count, size and ask.
+
+    Args:
+        view: what may be seen. mask: as in splits; where what was seen is no candidate, nothing learns to repeat.
+        hidden: as in `Data`.
+    """
     popular, together = popularity(view), covisits(view)
     settings, plan = size_model(view, popular, repeats=mask != "seen"), plan_training(view)
     near = neighbours(together, width=settings.neighbours)
     settings = replace(settings, neighbours=near.items.shape[1])
     return Setup(
         view=view, settings=settings, plan=plan, popularity=popular, neighbours=near,
-        coordinates=coordinates(together, width=settings.width), data=Data(view, settings, plan),
+        coordinates=coordinates(together, width=settings.width), data=Data(view, settings, plan, hidden=hidden),
     )  # fmt: skip

@@ -21,7 +21,7 @@ class Plan:
         tokens: padded tokens per batch; small batches take many steps, and steps are what small data need.
         rate: learning rate of AdamW after warm-up.
         warm_up: steps over which the rate rises.
-        decay: weight decay of the matrices; embeddings and scalars have none.
+        decay: weight decay of the matrices; embeddings, scalars and the pointer have none.
         average: share of the running weight average kept per step.
         side_share: total weight of questions about other behaviours than the targets, relative to those about targets.
         hazard_share: weight of the 'anything wanted by when' loss beside the next-basket loss.

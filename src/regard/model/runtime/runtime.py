@@ -15,7 +15,7 @@ from regard.model.artefact import Artefact
 from regard.model.artefact import load as load_artefact
 from regard.model.runtime import forward
 from regard.sequences.batches import Batch, assemble, latest
-from regard.sequences.covisits import BACK_DECAY
+from regard.sequences.covisits import Neighbours, lift
 from regard.sequences.log import Log
 from regard.sequences.vocabulary import Vocabulary
 
@@ -95,7 +95,7 @@ class Runtime:
         items: NDArray[np.integer[Any]],
         edition_of: NDArray[np.int64] | None = None,
     ) -> NDArray[np.float32]:
-        """The scores of some items only, which costs no pass over the catalogue: float32 [Q, K].
+        """The scores of some items only, without a product with the whole catalogue: float32 [Q, K].
 
         Args:
             queries: Q histories. asof: int64 [Q] seconds. items: int [Q, K] codes, -1 for none, which scores -inf.
@@ -195,7 +195,8 @@ class Runtime:
         """[B, V] for one question a row."""
         weights, popularity, V = self._weights, self._artefact.counts["popularity"], len(self.view_items)
         z = np.zeros((len(state), V + 1), dtype=np.float32)  # column V takes what belongs to no item
-        z[:, :V] = weights["covisits"] * np.log1p(self._covisits(batch))
+        if weights["covisits"]:
+            z[:, :V] = self._covisits(batch)
         z[:, :V] += state[:, 0] @ weights["items"].T
         z[:, :V] += weights["bias"]
         if popularity.shape[1]:
@@ -210,10 +211,9 @@ class Runtime:
     ) -> NDArray[np.float32]:
         """The columns `items` [B, K] of `_logits`."""
         weights, popularity = self._weights, self._artefact.counts["popularity"]
-        z: NDArray[np.float32] = weights["covisits"] * np.log1p(
-            np.take_along_axis(self._covisits(batch), items, axis=1)
-        )
-        z += np.einsum("bd,bkd->bk", state[:, 0], weights["items"][items]) + weights["bias"][items]
+        z: NDArray[np.float32] = np.einsum("bd,bkd->bk", state[:, 0], weights["items"][items]) + weights["bias"][items]
+        if weights["covisits"]:
+            z += np.take_along_axis(self._covisits(batch), items, axis=1)
         if popularity.shape[1]:
             z += np.einsum("bc,bkc->bk", self._share(state), popularity[items])
         if self._settings.pointer_heads:
@@ -228,12 +228,8 @@ class Runtime:
         return told
 
     def _covisits(self, batch: Batch) -> NDArray[np.float32]:
-        """float32 [B, V], how much the co-visits of the latest events lift each item."""
-        V, near, weight = len(self.view_items), self._artefact.counts["near"], self._artefact.counts["near_weight"]
-        recent = batch.recent[:, 0]  # [B, M]
-        fade = np.float32(BACK_DECAY) ** batch.recent_back[:, 0] * (recent < V)
-        fade /= np.maximum(fade.sum(axis=1, keepdims=True), 1e-6)
-        known = np.minimum(recent, V - 1)
-        cell = np.arange(len(recent))[:, None, None] * (V + 1) + near[known]  # [B, M, K]
-        lift = np.bincount(cell.ravel(), (fade[..., None] * weight[known]).ravel(), minlength=len(recent) * (V + 1))
-        return lift.reshape(len(recent), V + 1)[:, :-1].astype(np.float32)
+        """float32 [B, V], what co-visits add to the logits."""
+        counts = self._artefact.counts
+        near = Neighbours(items=counts["near"], weights=counts["near_weight"])
+        found: NDArray[np.float32] = self._weights["covisits"] * lift(near, batch.recent[:, 0], batch.recent_back[:, 0])
+        return found
