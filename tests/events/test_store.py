@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -339,6 +339,30 @@ def test_a_table_that_says_anything_new_is_taken_in(tmp_path: Path, table: pa.Ta
     store.ingest(items=pa.table({"item": ["pen"], "price": [1.5], "colour": ["red"]}))
     assert store.ingest(items=table).number == 2
     assert store.ingest(items=table).number is None
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pa.table({"item": ["pen"], "price": pa.array([2], pa.int64()), "colour": ["red"]}),
+        pa.table({"item": ["pen"], "price": [2.0], "Colour": ["red"]}),
+        pa.table({"colour": pa.array(["red"]).dictionary_encode(), "item": ["pen"], "price": [2.0]}),
+        pa.table({"item": ["pen"], "price": [2.0], "colour": ["red"], "size": pa.array([None], pa.string())}),
+    ],
+)
+def test_a_table_that_says_the_same_in_another_form_is_known(tmp_path: Path, table: pa.Table) -> None:
+    store = Store.create(tmp_path / "shop")
+    store.ingest(items=pa.table({"item": ["pen", "cup"], "price": [2.0, 2.5], "colour": ["red", None]}))
+    assert store.ingest(items=table).tables_unchanged == ("items",)
+    assert store.version == 1
+
+
+def test_a_table_that_cannot_stand_beside_the_one_before_is_refused(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    store.ingest(items=pa.table({"item": ["pen"], "since": [date(2024, 1, 1)]}))
+    with pytest.raises(InputError, match="another kind of values"):
+        store.ingest(items=pa.table({"item": ["cup"], "since": [7]}))
+    assert store.items()["since"].to_pylist() == [date(2024, 1, 1)]
 
 
 def test_a_known_table_beside_new_events_outlives_the_ingest_that_brought_it(tmp_path: Path) -> None:

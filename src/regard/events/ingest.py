@@ -89,7 +89,7 @@ class IngestReport:
         not_merchandise: item -> rows in the store, of postage and the like and of what regard.toml names.
         bots: bot-like customers in the store, flagged and kept.
         tables: 'items' / 'customers' -> rows given.
-        tables_unchanged: of these, the tables whose rows the store had already, all of them: nothing was written.
+        tables_unchanged: of these, the tables whose rows the store had already, all of them.
         notes: what a person should know of the tables, one line each.
         seconds: wall time.
     """

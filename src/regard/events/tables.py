@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
+import duckdb
 import pyarrow as pa
 
+from regard.errors import InputError
 from regard.events.catalog import Part
 from regard.events.engine import Engine, listed
 from regard.events.read_sql import quoted
@@ -37,26 +39,28 @@ def merged(engine: Engine, parts: Sequence[Part], kind: Table) -> pa.Table:
 
 
 def changes(engine: Engine, parts: Sequence[Part], kind: Table, given: str) -> bool:
-    """Whether the table `given` says anything of an id that the store does not say in the same words already."""
+    """Whether the table `given` says anything of an id that the store does not say already.
+
+    Raises:
+        InputError: a column holds values that those of the same name in the store cannot stand beside.
+    """
     if not parts:
         return True
     engine.connection.register(f"known {kind}", merged(engine, parts, kind))
-    columns = {
-        table: [str(row[0]) for row in engine.rows(f"SELECT column_name FROM (DESCRIBE {quoted(table)})")]
-        for table in (given, f"known {kind}")
-    }
-    both = list(dict.fromkeys(name for names in columns.values() for name in names))
-
-    def rows(table: str) -> str:
-        cells = (
-            f"{quoted(name)}::VARCHAR AS {quoted(name)}"
-            if name in columns[table]
-            else f"NULL::VARCHAR AS {quoted(name)}"
-            for name in both
-        )
-        return f"SELECT {', '.join(cells)} FROM {quoted(table)}"
-
-    return bool(engine.one(f"SELECT count(*) FROM ({rows(given)} EXCEPT {rows(f'known {kind}')})")[0])
+    # One union brings both sides to the same columns, whatever their case, and the same types.
+    both = (
+        f'SELECT *, true AS "is given" FROM {quoted(given)}'
+        f' UNION ALL BY NAME SELECT *, false AS "is given" FROM {quoted(f"known {kind}")}'
+    )
+    rows = 'SELECT * EXCLUDE ("is given") FROM both_sides WHERE'
+    try:
+        query = f'WITH both_sides AS ({both}) {rows} "is given" EXCEPT {rows} NOT "is given" LIMIT 1'
+        return bool(engine.rows(query))
+    except duckdb.ConversionException as error:
+        raise InputError(
+            f"{kind}: a column holds another kind of values than in the store: {str(error).splitlines()[0]}",
+            hint="give the column another name, or its values the form they had before",
+        ) from None
 
 
 def told_by_events(engine: Engine, columns: Sequence[str], before: datetime | None) -> pa.Table:
