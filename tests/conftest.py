@@ -45,15 +45,15 @@ class StandIn:
 
 
 def stand_in_fit(
-    view: View, *, folder: Path, progress: Any, resume: bool, steps: int | None = None, **limits: Any
+    view: View, *, folder: Path, progress: Any, resume: bool, steps: int | None = None, seed: int = 0, **limits: Any
 ) -> None:
-    """Writes what `stand_in_load` reads, in the place of a training."""
+    """Writes what `stand_in_load` reads, in the place of a training; its card tells what was asked of it."""
     wanted = view.log.item[view.targets]
     model = {
         "items": view.log.items.ids.to_pylist(),
         "behaviours": view.log.behaviours,
         "popularity": np.log1p(np.bincount(wanted, minlength=len(view.log.items))).tolist(),
-        "card": {"steps": steps or 7, "events": view.log.events},
+        "card": {"steps": steps or 7, "seed": seed, "events": view.log.events},
     }
     (folder / "model.json").write_text(json.dumps(model))
 

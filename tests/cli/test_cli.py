@@ -100,7 +100,8 @@ def test_every_question_has_its_schema(shop_folder: Path, tmp_path: Path, stand_
     who, what = buyer(shop_folder), item(shop_folder)
     counted = told("recommend", "recommend", shop_folder, who, "nobody", "-n", 3, "--why")["answers"]
     assert [answer["fallback_level"] for answer in counted] == ["counting", "recent popularity"]
-    assert told("train", "train", shop_folder, "--steps", 3)["card"]["steps"] == 3
+    card = told("train", "train", shop_folder, "--steps", 3, "--seed", 5)["card"]
+    assert (card["steps"], card["seed"]) == (3, 5)
     modelled = told("recommend", "recommend", shop_folder, who, "--why", "--lang", "zh")["answers"][0]
     assert (modelled["model_version"], len(modelled["items"])) == ("m1", 10)
     assert modelled["items"][0]["reasons"][0]["text"].startswith("因为您")
@@ -285,6 +286,9 @@ def test_failures_are_one_line_that_says_what_to_do(shop_folder: Path, tmp_path:
         (["recommend"], "FOLDER", "regard recommend --help"),
         (["recommend", "shop", "-n", "zero"], "--count", "regard recommend --help"),
         (["undo", "shop"], "NUMBER", "regard undo --help"),
+        (["train", "shop", "--seed", "-1"], "--seed", "regard train --help"),
+        (["demo", "--seed", "-1"], "--seed", "regard demo --help"),
+        (["similar", "shop", "--trending", "--days", "0"], "--days", "regard similar --help"),
     ],
 )
 def test_wrong_usage_exits_2(words: list[str], said: str, hint: str, capfd: pytest.CaptureFixture[str]) -> None:

@@ -40,7 +40,7 @@ Exclude = Annotated[
     str | None,
     typer.Option(
         "--exclude",
-        metavar="RULE",
+        metavar="none|target|seen",
         help="Own items left out: none, those bought (target) or any seen; by the data unless given.",
     ),
 ]
@@ -173,7 +173,7 @@ def similar(
     days: Annotated[
         int | None,
         typer.Option(
-            "--days", metavar="DAYS", help="Length of 'recent'; 7 for --trending and 30 for --new unless given."
+            "--days", metavar="DAYS", help="Length of 'recent'; 7 for --trending and 30 for --new unless given.", min=1
         ),
     ] = None,
     filter: Filter = None,
@@ -244,7 +244,7 @@ def intent(
     folder: Folder,
     customers: Annotated[list[str], typer.Argument(metavar="CUSTOMER", help="Customer ids.", show_default=False)],
     days: Annotated[
-        list[int] | None, typer.Option("--days", metavar="DAYS", help="Within how many days; may be repeated.")
+        list[int] | None, typer.Option("--days", metavar="DAYS", help="Within how many days; may be repeated.", min=1)
     ] = None,
     model: ModelId = None,
 ) -> None:

@@ -32,7 +32,7 @@ def train(
         int | None, typer.Option("--steps", metavar="N", help="Exactly so many steps instead; repeats a run.")
     ] = None,
     seed: Annotated[
-        int, typer.Option("--seed", metavar="N", help="What chance is drawn from; another seed, another model.")
+        int, typer.Option("--seed", metavar="N", help="What chance is drawn from; another seed, another model.", min=0)
     ] = 0,
     resume: Annotated[
         bool, typer.Option("--resume/--afresh", help="Go on with an interrupted training, or begin afresh.")
@@ -72,7 +72,7 @@ def evaluate(
         str | None,
         typer.Option(
             "--mask",
-            metavar="RULE",
+            metavar="none|target|seen",
             help="Own items left out: none, those bought (target) or any seen; by the data unless given.",
         ),
     ] = None,

@@ -45,7 +45,7 @@ def demo(
     items: Annotated[int, typer.Option("--items", metavar="N", help="Items of the simulated shop.", min=20)] = 800,
     budget: Annotated[str, typer.Option("--budget", metavar="TIME", help="How long training may take.")] = "90",
     seed: Annotated[
-        int, typer.Option("--seed", metavar="N", help="What chance is drawn from; another seed, another shop.")
+        int, typer.Option("--seed", metavar="N", help="What chance is drawn from; another seed, another shop.", min=0)
     ] = 7,
     lang: Annotated[str, typer.Option("--lang", metavar="en|zh", help="Language of the shop and the page.")] = "en",
 ) -> None:
