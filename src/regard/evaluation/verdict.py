@@ -26,6 +26,19 @@ _NAMES = {
     "recency": ("days since the last purchase", "距上次购买的天数"),
 }
 
+_METRICS = {
+    "recall": ("recall", "召回率"),
+    "coverage": ("coverage", "覆盖率"),
+    "novelty": ("novelty", "新颖度"),
+    "auroc": ("AUROC", "AUROC"),
+    "average_precision": ("average precision", "平均精度"),
+    "log_loss": ("log loss", "对数损失"),
+    "brier": ("Brier", "Brier"),
+    "ece": ("ECE", "ECE"),
+    "precision": ("precision", "精确率"),
+    "f1": ("F1", "F1"),
+}
+
 _WORDS: dict[Outcome, tuple[str, str]] = {
     "better": (
         "The model beats the best baseline, {baseline}: {figures}. The interval of the difference lies {side} zero.",
@@ -97,7 +110,7 @@ class Verdict:
             change = self.difference[self.metric]
             interval = "" if change.interval is None else _INTERVAL[column].format(*change.interval)
             figures = _FIGURES[column].format(
-                metric=metric_name(self.metric), model=self.model.mean, best=self.best.mean,
+                metric=metric_name(self.metric, language), model=self.model.mean, best=self.best.mean,
                 mean=change.mean, interval=interval, n=change.n,
             )  # fmt: skip
         side = _SIDES[column][(self.outcome == "better") == self.lower_is_better]
@@ -155,13 +168,12 @@ def baseline_name(name: str, language: str = "en") -> str:
     return _NAMES.get(name, (name, name))[1 if language == "zh" else 0]
 
 
-def metric_name(name: str) -> str:
+def metric_name(name: str, language: str = "en") -> str:
     """A metric's name as the field writes it.
 
-    >>> metric_name("ndcg_at_10"), metric_name("log_loss")
-    ('NDCG@10', 'log loss')
+    >>> metric_name("ndcg_at_10"), metric_name("auroc"), metric_name("recall_at_10"), metric_name("recall_at_10", "zh")
+    ('NDCG@10', 'AUROC', 'recall@10', '召回率@10')
     """
-    if "_at_" in name:
-        stem, k = name.split("_at_")
-        return f"{stem if stem in ('recall', 'coverage', 'novelty') else stem.upper()}@{k}"
-    return name.replace("_", " ")
+    stem, at, k = name.partition("_at_")
+    plain = stem.upper() if at else name.replace("_", " ")
+    return _METRICS.get(stem, (plain, plain))[1 if language == "zh" else 0] + (f"@{k}" if at else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from regard.report.charts import bar
@@ -12,6 +13,9 @@ from regard.report.speech import Speech
 
 _SHOWN = 8
 """Rows of a table that stand open; more are folded away."""
+
+_PAIRS = 6
+"""Pairs of files with rows in common that are named; the others are counted."""
 
 
 def key_figures(data: ReportData, say: Speech) -> list[tuple[str, str]]:
@@ -27,58 +31,54 @@ def key_figures(data: ReportData, say: Speech) -> list[tuple[str, str]]:
 
 def span(data: ReportData, say: Speech) -> str:
     """The days that the log covers, '' without a clock."""
-    first = min((report["first"] for report in data.ingests if report.get("first")), default="")
-    last = max((report["last"] for report in data.ingests if report.get("last")), default="")
+    first, last = data.totals.first, data.totals.last
     return say("key.span", first=say.day(first), last=say.day(last)) if first and last else ""
 
 
 def arrival(data: ReportData, say: Speech) -> dict[str, Any]:
     """The section's parts."""
-    if not data.ingests:
+    if data.doctor is None:
         return {"empty": say("data.empty")}
-    read = sum(report["rows"] for report in data.ingests)
-    accepted = sum(report["accepted"] for report in data.ingests)
-    findings = {finding["name"]: finding for finding in (data.doctor or {}).get("findings", ())}
-    classes = _classes(data, read, accepted, findings, say)
+    findings = {finding["name"]: finding for finding in data.doctor["findings"]}
+    accepted = data.doctor["events"]
+    once = findings["counted once"]["count"] if "counted once" in findings else 0
+    read = accepted + data.doctor["rejected"] + once
+    rows = [("accepted", say("data.accepted"), accepted)]
+    rows += [("counted once", say("data.counted_once"), once)] if once else []
+    rows += _rejected(data.ingests, findings, say)
+    classes = [_class(*row, read, findings, say) for row in rows]
     named = {row["name"] for row in classes} | {"not merchandise"}  # it has a section of its own
-    services = (data.doctor or {}).get("not_merchandise", ())
+    names = _names(data.ingests)
     return {
         "lead": say(
             "data.all" if read == accepted else "data.lead", rows=say.number(read), accepted=say.number(accepted)
         ),
         "classes": classes,
-        "notes": _notes(data, say),
+        "notes": [*_overlaps(data.ingests, names, say), *_notes(data.doctor, data, say)],
         "findings": [_finding(found, say) for name, found in findings.items() if name not in named],
-        "behaviours": _behaviours(data, say),
-        "files": [_file(file, say) for report in data.ingests for file in report["files"]],
-        "services": [_service(service, say) for service in services],
+        "behaviours": _behaviours(data.totals.behaviours, say),
+        "files": [_file(file, names, say) for report in data.ingests for file in report["files"]],
+        "services": [_service(service, say) for service in data.doctor["not_merchandise"]],
         "shown": _SHOWN,
     }
 
 
-def _classes(
-    data: ReportData, read: int, accepted: int, findings: dict[str, Json], say: Speech
-) -> list[dict[str, Any]]:
-    once = sum(report.get("counted_once", 0) for report in data.ingests)
-    already = sum(report.get("already_there", 0) for report in data.ingests)
-    rejected: Counter[str] = Counter()
-    for report in data.ingests:
-        rejected.update(report["rejected"])
-    rows = [("accepted", say("data.accepted"), accepted)]
-    rows += [("counted once", say("data.counted_once"), once)] if once else []
-    rows += [("already there", say("data.already"), already)] if already else []
-    rows += [(name, say("data.rejected", reason=say.finding(name)), n) for name, n in rejected.most_common()]
-    return [
-        {
-            "name": name,
-            "label": label,
-            "count": say.number(count),
-            "share": say.share(count, read),
-            "bar": bar(count / read if read else 0.0, ours=name == "accepted"),
-            **_told(findings.get(name), say),
-        }
-        for name, label, count in rows
-    ]
+def _rejected(ingests: Sequence[Json], findings: Mapping[str, Json], say: Speech) -> list[tuple[str, str, int]]:
+    """The doctor's findings that are reasons of the gate, the largest first."""
+    reasons = {reason for report in ingests for reason in report["rejected"]} & findings.keys()
+    counts = sorted(((findings[reason]["count"], reason) for reason in reasons), reverse=True)
+    return [(reason, say("data.rejected", reason=say.finding(reason)), count) for count, reason in counts]
+
+
+def _class(name: str, label: str, count: int, read: int, findings: Mapping[str, Json], say: Speech) -> dict[str, Any]:
+    return {
+        "name": name,
+        "label": label,
+        "count": say.number(count),
+        "share": say.share(count, read),
+        "bar": bar(count / read if read else 0.0, ours=name == "accepted"),
+        **_told(findings.get(name), say),
+    }
 
 
 def _told(finding: Json | None, say: Speech) -> dict[str, Any]:
@@ -101,32 +101,37 @@ def _finding(finding: Json, say: Speech) -> dict[str, Any]:
     }
 
 
-def _notes(data: ReportData, say: Speech) -> list[str]:
-    last = data.ingests[-1]
-    lines = [
-        say.count("data.overlap", shared["rows"], first=_short(shared["files"][0]), again=_short(shared["files"][1]))
-        for report in data.ingests
-        for shared in report.get("overlaps", ())
-    ]
-    refunds, matched = last.get("refunds", 0), last.get("refunds_matched", 0)
-    lines += [say.count("data.refunds", refunds, matched=say.number(matched))] if refunds else []
-    services = sum(service[3] for service in (data.doctor or {}).get("not_merchandise", ()))
+def _names(ingests: Sequence[Json]) -> dict[str, str]:
+    """How each file is called: by its name without folders, or as it was given where two would be called the same."""
+    given = dict.fromkeys(str(file["name"]) for report in ingests for file in report["files"])
+    bare = {name: name.replace("\\", "/").rpartition("/")[2] for name in given}
+    alike = Counter(bare.values())
+    return {name: short if alike[short] == 1 else name for name, short in bare.items()}
+
+
+def _overlaps(ingests: Sequence[Json], names: dict[str, str], say: Speech) -> list[str]:
+    pairs = sorted((pair for report in ingests for pair in report["overlaps"]), key=lambda pair: -pair["rows"])
+    lines = []
+    for pair in pairs[:_PAIRS]:
+        first, again = (names[name] for name in pair["files"])
+        lines.append(say.count("data.overlap", pair["rows"], first=first, again=again))
+    more = len(pairs) - _PAIRS
+    return lines + ([say.count("data.overlaps_more", more)] if more > 0 else [])
+
+
+def _notes(doctor: Json, data: ReportData, say: Speech) -> list[str]:
+    totals, lines = data.totals, []
+    services = sum(service[3] for service in doctor["not_merchandise"])
     lines += [say.count("data.services_rows", services)] if services else []
-    accepted = sum(report["accepted"] for report in data.ingests)
-    if 0 < data.totals.events < accepted:
-        lines.append(say.count("data.merged", data.totals.events, rows=say.number(accepted)))
-    for key, field in (("repeats", "repeats_kept"), ("future", "future"), ("far", "far")):
-        found = sum(report.get(field, 0) for report in data.ingests)
-        lines += [say.count(f"data.{key}", found)] if found else []
+    if 0 < totals.events < doctor["events"]:
+        lines.append(say.count("data.merged", totals.events, rows=say.number(doctor["events"])))
+    lines += [say.count("data.future", totals.future)] if totals.future else []
+    lines += [say.count("data.far", totals.far)] if totals.far else []
     return lines + ([say("data.no_clock")] if has_no_clock(data) else [])
 
 
-def _behaviours(data: ReportData, say: Speech) -> list[dict[str, Any]]:
-    total: Counter[str] = Counter()
-    for report in data.ingests:
-        total.update(report["behaviours"])
-    most = max(total.values(), default=1)
-    events = sum(total.values())
+def _behaviours(counts: Mapping[str, int], say: Speech) -> list[dict[str, Any]]:
+    events, most = sum(counts.values()), max(counts.values(), default=1)
     return [
         {
             "label": say.behaviour(name),
@@ -134,18 +139,13 @@ def _behaviours(data: ReportData, say: Speech) -> list[dict[str, Any]]:
             "share": say.share(count, events),
             "bar": bar(count / most, ours=True),
         }
-        for name, count in total.most_common()
+        for name, count in counts.items()
     ]
 
 
-def _short(name: str) -> str:
-    """A file's name without its folders."""
-    return str(name).replace("\\", "/").rpartition("/")[2]
-
-
-def _file(file: Json, say: Speech) -> dict[str, Any]:
+def _file(file: Json, names: dict[str, str], say: Speech) -> dict[str, Any]:
     return {
-        "name": _short(file["name"]),
+        "name": names[str(file["name"])],
         "rows": say.number(file["rows"]),
         "rejected": say.number(file["rejected"]),
         "notes": list(file["notes"]),

@@ -2,11 +2,11 @@
 
 Who fills it (`workspace.reporting`) reads, of a store, its models and its answers:
 
-- `ingests`: `entry.report` of every entry of `history()` that was not undone.
-- `doctor`: `doctor().to_json()`.
+- `totals` and `doctor`: as of now. What an ingest reported then no longer holds after an undo, so that all counts are
+  read here.
+- `ingests`: `entry.report` of every entry of `history()` that was not undone: its files and what they share.
 - `evaluation`: what the model registry keeps of the last `evaluate()`; the page writes the words anew in its own
-  language, so the stored language does not matter. The optional keys robustness, faithfulness and propensity are shown
-  where they are there.
+  language, so the stored language does not matter.
 - `model`, `card`, `curve`: of the model that answers; a curve's point is {"step", "seconds", "loss", "ndcg"}, the last
   two None where they were not taken.
 - `customers`: three or so, told apart by how long their histories are; `recommend(..., why=True, language=...)` and
@@ -31,6 +31,9 @@ class Totals:
     Args:
         events, customers, items: distinct, in the store. orders: baskets of a target behaviour.
         revenue: money in the workspace's currency, of purchases; None where no event carries a value.
+        behaviours: behaviour -> events, the commonest first.
+        clock: 'clock', 'order' or 'none'. first, last: times of events, None without a clock.
+        future: events more than a day ahead of now. far: events far from the bulk of the times.
     """
 
     events: int = 0
@@ -38,6 +41,12 @@ class Totals:
     items: int = 0
     orders: int = 0
     revenue: float | None = None
+    behaviours: Mapping[str, int] = field(default_factory=dict)
+    clock: str = "clock"
+    first: datetime | None = None
+    last: datetime | None = None
+    future: int = 0
+    far: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +104,7 @@ class ReportData:
         shop: its name, such as the workspace folder's. made_at: when the page was made, with a zone.
         version: of Regard. time_zone: IANA name of the zone in which times are shown.
         currency: three letters, '' where unknown.
-        totals: the shop in figures. ingests: reports, the first first. doctor: findings, or None.
+        totals: the shop in figures. ingests: reports, the first first. doctor: the shape of schemas/doctor.json, or None.
         model: id of the model that answers, None for counting. card: its figures. curve: of its training.
         evaluation: the shape of schemas/evaluate.json, or None.
         customers: a few. attention: a picture, or None.

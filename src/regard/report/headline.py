@@ -59,7 +59,7 @@ def _difference(metric: str, ours: Json, theirs: Json, change: Json, kind: str, 
     lines = [
         say(
             "sub.better" if better else "sub.other",
-            metric=metric_name(metric),
+            metric=metric_name(metric, say.language),
             model=say.number(ours["mean"], 3),
             best=say.number(theirs["mean"], 3),
             difference=say.number(change["mean"], 3) if better else say.signed(change["mean"]),
@@ -99,5 +99,4 @@ def limits(data: ReportData, say: Speech) -> list[str]:
 
 def has_no_clock(data: ReportData) -> bool:
     """Whether the log is known to hold no times."""
-    clocks = {report.get("clock") for report in data.ingests} - {"", None}
-    return bool(clocks) and "clock" not in clocks
+    return data.totals.events > 0 and data.totals.clock != "clock"

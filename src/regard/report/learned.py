@@ -23,7 +23,7 @@ def training(data: ReportData, say: Speech) -> dict[str, Any]:
     """Curves, their table, the card."""
     if data.model is None:
         return {"empty": say("training.empty" if data.evaluation is None else "training.aside")}
-    metric = metric_name("ndcg_at_10")
+    metric = metric_name("ndcg_at_10", say.language)
     curves = []
     for key, title in (("loss", say("training.loss")), ("ndcg", say("training.ndcg", metric=metric))):
         points = [(float(point["step"]), float(point[key])) for point in data.curve if _is_known(point.get(key))]

@@ -25,7 +25,7 @@ def quality(evaluation: Json | None, say: Speech) -> dict[str, Any]:
     scale = _scale([rows[name][metric] for name in order])
     names = {name: say("quality.model") if not name else baseline_name(name, say.language) for name in order}
     return {
-        "metric": metric_name(metric),
+        "metric": metric_name(metric, say.language),
         "k": metric.rpartition("_")[2],
         "marks": marks(scale, say.number),
         "rows": [
@@ -34,24 +34,24 @@ def quality(evaluation: Json | None, say: Speech) -> dict[str, Any]:
         "methods": [names[name] for name in order],
         "metrics": [
             {
-                "name": metric_name(name),
+                "name": metric_name(name, say.language),
                 "about": _about(name, say),
                 "values": [_value(rows[method].get(name), say) for method in order],
             }
             for name in evaluation["model"]
         ],
         "split": _split(evaluation["split"], say),
-        "chances": [_chance(found, say) for found in evaluation.get("propensity", ())],
-        "asked": _asked(evaluation.get("propensity", ()), say),
+        "chances": [_chance(found, say) for found in evaluation["propensity"]],
+        "asked": _asked("chance.sample", "chance.everyone", evaluation["propensity"], say),
     }
 
 
-def _asked(chances: Sequence[Json], say: Speech) -> str:
-    """Whose chances were looked at."""
-    if not chances:
+def _asked(some: str, everyone: str, looks: Sequence[Json], say: Speech) -> str:
+    """Who was looked at, in the phrase for a sample or in that for everybody."""
+    if not looks:
         return ""
-    n, of = chances[0]["n"], chances[0].get("of", chances[0]["n"])
-    return say("chance.sample", n=say.number(n), of=say.number(of)) if n < of else say.count("chance.everyone", n)
+    n, of = looks[0]["n"], looks[0]["of"]
+    return say(some, n=say.number(n), of=say.number(of)) if n < of else say.count(everyone, n)
 
 
 def _split(split: Json, say: Speech) -> str:
@@ -119,7 +119,7 @@ def _chance(found: Json, say: Speech) -> dict[str, Any]:
         "title": title,
         "chart": diagonal(points, label=title, write=say.percent) if points else "",
         "summary": say.sentences(summary, compared),
-        "metrics": [metric_name(name) for name in found["model"]],
+        "metrics": [metric_name(name, say.language) for name in found["model"]],
         "methods": [
             {
                 "label": baseline_name(name, say.language) if name else say("quality.model"),
@@ -145,26 +145,26 @@ def weakness(evaluation: Json | None, say: Speech) -> dict[str, Any]:
     if not evaluation or not evaluation["split"]["customers"]:
         return {"empty": say("quality.empty")}
     metric = first_metric(evaluation)
-    slices = evaluation.get("slices") or ()
+    slices = evaluation["slices"]
     scale = _scale([found["model"][metric] for found in slices])
     return {
-        "metric": metric_name(metric),
+        "metric": metric_name(metric, say.language),
         "lead": say("weak.lead" if slices else "weak.empty"),
         "small": say("weak.small") if slices and evaluation["split"]["customers"] < SMALL else "",
         "marks": marks(scale, say.number),
         "rows": [_slice(found, metric, scale, say) for found in slices],
         "shown": _GROUPS,
-        **_robustness(evaluation.get("robustness") or (), metric, say),
-        **_faiths(evaluation.get("faithfulness") or (), say),
+        **_robustness(evaluation["robustness"], metric, evaluation["split"]["customers"], say),
+        **_faiths(evaluation["faithfulness"], evaluation["split"]["customers"], say),
     }
 
 
-def _faiths(groups: Sequence[Json], say: Speech) -> dict[str, Any]:
+def _faiths(groups: Sequence[Json], customers: int, say: Speech) -> dict[str, Any]:
     """A table for each group; one is enough where the named events are nobody's latest."""
     shown = [found for found in groups if found["n"]]
     alike = len(shown) == 2 and shown[0]["n"] == shown[1]["n"]
     return {
-        "faith": [_faith(found, say) for found in (shown[:1] if alike else shown)],
+        "faith": [_faith(found, customers, say) for found in (shown[:1] if alike else shown)],
         "faith_note": say("faith.none_latest") if alike else "",
     }
 
@@ -185,7 +185,7 @@ def _slice(found: Json, metric: str, scale: Axis, say: Speech) -> dict[str, Any]
     }
 
 
-def _robustness(damages: Sequence[Json], metric: str, say: Speech) -> dict[str, Any]:
+def _robustness(damages: Sequence[Json], metric: str, customers: int, say: Speech) -> dict[str, Any]:
     changes = [found["difference"][metric] for found in damages]
     scale = _scale([*changes, {"mean": 0.0, "interval": None}])
     rows = []
@@ -196,14 +196,15 @@ def _robustness(damages: Sequence[Json], metric: str, say: Speech) -> dict[str, 
                 **_estimate(say(f"robust.{found['change']}", share=share), change, scale, say),
                 "value": say.signed(change["mean"]),
                 "interval": say.interval(change["interval"], signed=True),
-                "against": say("robust.value", metric=metric_name(metric), value=value),
+                "against": say("robust.value", metric=metric_name(metric, say.language), value=value),
             }
         )
-    sample = say.count("robust.sample", changes[0]["n"]) if changes else ""
+    asked = [{"n": change["n"], "of": customers} for change in changes]
+    sample = _asked("robust.sample", "robust.everyone", asked, say)
     return {"damages": rows, "damage_sample": sample, "damage_marks": marks(scale, say.number)}
 
 
-def _faith(found: Json, say: Speech) -> dict[str, Any]:
+def _faith(found: Json, customers: int, say: Speech) -> dict[str, Any]:
     areas = {order: found["curves"][order]["area"] for order in ("explained", "recency", "random")}
     scale = _scale(areas.values())
     rows = []
@@ -218,4 +219,8 @@ def _faith(found: Json, say: Speech) -> dict[str, Any]:
                 "lead_interval": say.interval(lead["interval"], signed=True) if lead else "",
             }
         )
-    return {"title": say.count(f"faith.{found['group']}", found["n"]), "rows": rows, "marks": marks(scale, say.number)}
+    if found["group"] == "all":
+        title = _asked("faith.all", "faith.everyone", [{"n": found["n"], "of": customers}], say)
+    else:
+        title = say.count("faith.not_latest", found["n"])
+    return {"title": title, "rows": rows, "marks": marks(scale, say.number)}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from regard import __version__, insight
 from regard.insight import words
@@ -16,7 +17,7 @@ from regard.insight.shop import Shop
 from regard.progress import Progress
 from regard.report import Attention, Customer, Deed, ReportData, Totals
 from regard.report import write as write_page
-from regard.sequences.log import Log
+from regard.sequences.log import DAY, Log
 from regard.workspace.models import Models
 
 if TYPE_CHECKING:
@@ -53,14 +54,14 @@ def gather(store: Store, models: Models, shop: Shop, notes: tuple[str, ...]) -> 
     version = shop.ranker.version if shop.ranker else None
     entry = models.get(version) if version else next(iter(models.all()), None)
     card = dict(shop.model.card) if shop.model else {}
-    chosen = shown_customers(shop)
+    chosen, now = shown_customers(shop), datetime.now(UTC)
     return ReportData(
         shop=store.folder.resolve().name,
-        made_at=datetime.now(UTC),
+        made_at=now,
         version=__version__,
         time_zone=store.config.time_zone,
         currency=store.config.currency,
-        totals=totals(shop),
+        totals=totals(shop, now),
         ingests=[ingest.report for ingest in store.history() if not ingest.undone],
         doctor=store.doctor().to_json() if shop.log.events else None,
         model=version,
@@ -72,19 +73,34 @@ def gather(store: Store, models: Models, shop: Shop, notes: tuple[str, ...]) -> 
     )
 
 
-def totals(shop: Shop) -> Totals:
-    """The shop in figures."""
+def totals(shop: Shop, now: datetime) -> Totals:
+    """The shop in figures, seen at `now`."""
     log = shop.log
     baskets = np.unique(np.stack([log.owner[shop.wanted], log.basket[shop.wanted].astype(np.int64)]), axis=1)
     value = log.value[log.is_behaviour(("purchase",))]
     known = value[np.isfinite(value)]
+    acts = np.bincount(log.behaviour, minlength=len(log.behaviours)).tolist()
+    timed = log.clock == "clock" and log.events > 0
     return Totals(
         events=log.events,
         customers=int((log.lengths > 0).sum()),
         items=len(np.unique(log.item[log.item >= 0])),
         orders=baskets.shape[1],
         revenue=float(known.sum(dtype=np.float64)) if len(known) else None,
+        behaviours=dict(sorted(zip(log.behaviours, acts, strict=True), key=lambda act: -act[1])),
+        clock=log.clock,
+        first=words.local(int(log.time.min()), log.time_zone) if timed else None,
+        last=words.local(int(log.time.max()), log.time_zone) if timed else None,
+        future=int((log.time > now.timestamp() + DAY).sum()) if timed else 0,
+        far=_far(log.time) if timed else 0,
     )
+
+
+def _far(time: NDArray[np.int64]) -> int:
+    """Events further from the middle 98 % than ten times their span, as the quality gate sees it."""
+    low, high = np.quantile(time, (0.01, 0.99))
+    reach = 10 * max(high - low, DAY)
+    return int(((time < low - reach) | (time > high + reach)).sum())
 
 
 def shown_customers(shop: Shop) -> list[int]:
