@@ -45,6 +45,12 @@ def test_intent_of_the_known_and_the_unknown(shop: Shop) -> None:
     assert unknown.propensities[1].probability == pytest.approx(1 / 2)  # of ann and bob, bob came back
 
 
+def test_base_rates_never_fall_with_the_horizon_however_short_the_log(shop: Shop) -> None:
+    (unknown,) = intent(shop, [Ask(customer="nobody")], horizons=(1, 7, 30, 90, 365))
+    chances = [p.probability for p in unknown.propensities]
+    assert chances == sorted(chances) and chances[2:] == [0.5] * 3
+
+
 def test_base_rate_of_a_short_log_is_zero(shop: Shop) -> None:
     assert base_rate(shop, 1000) == 0.0
 

@@ -120,6 +120,7 @@ def test_a_model_found_worse_than_counting_does_not_answer(shop_folder: Path, st
     answer = shop.recommend(buyer(shop))
     assert answer.fallback_level == "counting"
     assert answer.notes == ("counted: the last evaluation found model m1 worse than counting",)
+    assert shop.recommend("x", language="zh").notes[0] == "以计数回答：上次评估发现模型 m1 不如计数"
     assert shop.recommend(buyer(shop), model="m1").fallback_level == "model"
     shop.train()
     assert shop.recommend(buyer(shop)).model_version == "m2"

@@ -32,8 +32,8 @@ class Intent(Plain):
     Args:
         customer: id, None for an anonymous one.
         propensities: by horizon, never falling.
-        fallback_level: 'model', or 'base rate': the share of all customers who did, where the model cannot read this
-            one.
+        fallback_level: 'model', or 'base rate' where the model cannot read this one: the share of all customers who did,
+            and for a horizon longer than the log at least that of the longest it covers.
         model_version: id of the model, None where none was used.
     """
 
@@ -62,7 +62,7 @@ def intent(
         raise UsageError(
             "a probability within days needs events with times", hint="this log has only an order of events"
         )
-    base = [base_rate(shop, horizon) for horizon in days]
+    base = np.array([base_rate(shop, horizon) for horizon in days])
     answers: list[Intent] = []
     for block in blocks(len(asks), len(shop.log.items)):
         part = asks[block]
@@ -73,7 +73,7 @@ def intent(
         place = {int(row): number for number, row in enumerate(read)}
         for row, ask in enumerate(part):
             known = row in place
-            values = np.maximum.accumulate(chances[place[row]]) if known else np.array(base)
+            values = np.maximum.accumulate(chances[place[row]] if known else base)
             answers.append(
                 Intent(
                     customer=ask.customer,

@@ -161,6 +161,20 @@ def nothing_matches(interests: list[str], language: str) -> str:
     )
 
 
+def worse(model: str, language: str) -> str:
+    """A note about a model that was set aside."""
+    if language == "zh":
+        return f"以计数回答：上次评估发现模型 {model} 不如计数"
+    return f"counted: the last evaluation found model {model} worse than counting"
+
+
+def unreadable(model: str, why: str, other: str, language: str) -> str:
+    """A note about a damaged model, in whose place another answers."""
+    if language == "zh":
+        return f"模型 {model} 无法读取：{why}；由 {other} 回答"
+    return f"model {model} cannot be read: {why}; {other} answers"
+
+
 def fewer(found: int, asked: int, language: str) -> str:
     """A note about a list that could not be filled."""
     if language == "zh":

@@ -8,19 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from regard.errors import ModelError
+from regard.insight import words
 from regard.insight.ranker import Model, Ranker
 from regard.insight.shop import Shop
 from regard.workspace.data import Data
 from regard.workspace.models import Models, Registered
-
-_WORSE = (
-    "counted: the last evaluation found model {model} worse than counting",
-    "以计数回答：上次评估发现模型 {model} 不如计数",
-)
-_BROKEN = (
-    "model {model} cannot be read: {why}; {other} answers",
-    "模型 {model} 无法读取：{why}；由 {other} 回答",
-)
 
 Load = Callable[[Path], Model]
 """Reads a model's folder; `regard.model.runtime.load` unless a test says otherwise."""
@@ -53,7 +45,7 @@ class Answering:
             self._built = (version, self._plain())
         shop = self._built[1]
         language = language or self._data.config.language
-        ranker, notes = self._ranker(shop, model, 1 if language == "zh" else 0)
+        ranker, notes = self._ranker(shop, model, language)
         if shop.ranker is not ranker:
             shop = replace_keeping(shop, ranker=ranker)
             self._built = (version, shop)
@@ -69,22 +61,21 @@ class Answering:
             language=self._data.config.language,
         )
 
-    def _ranker(self, shop: Shop, name: str | None, column: int) -> tuple[Ranker | None, tuple[str, ...]]:
+    def _ranker(self, shop: Shop, name: str | None, language: str) -> tuple[Ranker | None, tuple[str, ...]]:
         if name is not None:
             return self._of(self._models.get(name)), ()
         broken: list[tuple[str, str]] = []
         first: ModelError | None = None
         for entry in self._models.all():
             if worse(entry):
-                return self._counting(shop), (_WORSE[column].format(model=entry.id),)
+                return self._counting(shop), (words.worse(entry.id, language),)
             try:
                 ranker = self._of(entry)
             except ModelError as error:
                 first = first or error
                 broken.append((entry.id, error.message))
                 continue
-            notes = (_BROKEN[column].format(model=lost, why=why, other=entry.id) for lost, why in broken)
-            return ranker, tuple(notes)
+            return ranker, tuple(words.unreadable(lost, why, entry.id, language) for lost, why in broken)
         if first is not None:
             raise first
         return self._counting(shop), ()
