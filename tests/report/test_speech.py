@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import ast
 import re
+from dataclasses import fields
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,9 @@ import regard.report
 from regard.events.schema import BEHAVIOURS
 from regard.events.store import Store
 from regard.insight.answer import Level
+from regard.model.settings import Settings
 from regard.report.speech import Speech, catalogue
+from regard.training.calibrate import Calibration
 
 ROOM = Path(regard.report.__file__).parent
 NAMES = re.compile(r"{(\w+)}")
@@ -36,6 +41,17 @@ def test_every_phrase_is_used() -> None:
     stems = {text.partition("{")[0] for text in literals if re.match(r"[a-z_]+\.\{", text)}
     unused = [key for key in catalogue()["phrases"] if key not in literals and not key.startswith(tuple(stems))]
     assert not unused
+
+
+def test_every_figure_of_the_model_card_has_a_name_and_no_other() -> None:
+    """The facts are read in the source, as making them needs a training."""
+    tree = ast.parse((files("regard.training") / "fitting.py").read_text("utf-8"))
+    (facts,) = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "_facts")
+    keys = {ast.literal_eval(key) for node in ast.walk(facts) if isinstance(node, ast.Dict) for key in node.keys if key}
+    tables = {"data", "settings", "calibration", "curve"}
+    assert tables < keys and {"steps", "events"} < keys
+    inner = {field.name for table in (Settings, Calibration) for field in fields(table)}
+    assert keys - tables | inner == set(catalogue()["card"])
 
 
 def test_every_behaviour_and_every_level_has_a_name() -> None:
