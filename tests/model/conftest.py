@@ -123,17 +123,18 @@ class Trained:
         return weight
 
 
-@pytest.fixture(scope="session", params=["clock", "order"])
+@pytest.fixture(scope="session", params=["clock", "order", "seen"])
 def trained(
     request: pytest.FixtureRequest, draw_log: Callable[..., Log], tmp_path_factory: pytest.TempPathFactory
 ) -> Trained:
-    """A model trained for a few steps and then stirred, so that no weight is still zero."""
-    log = draw_log(clock=request.param, customers=150, visits=10)
+    """A model trained for a few steps and then stirred, so that no weight is still zero; 'seen': what was seen is no candidate."""
+    clock, mask = ("clock", "seen") if request.param == "seen" else (request.param, None)
+    log = draw_log(clock=clock, customers=150, visits=10)
 
     def content(items: Vocabulary, before: int | None) -> Content:
         return Content(("word:a", "word:b"), Ragged.of([[code % 2] if code % 3 else [] for code in range(len(items))]))
 
-    end = int(log.time.max()) + DAY if request.param == "clock" else None
+    end = int(log.time.max()) + DAY if clock == "clock" else None
     view = view_until(log, end, target=("view_item", "purchase"), content_of=content)
     folder, loops = tmp_path_factory.mktemp("model"), list[Loop]()
 
@@ -146,5 +147,5 @@ def trained(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fitting, "to_artefact", stirred)
-        fitting.fit(view, folder=folder, steps=12)
+        fitting.fit(view, folder=folder, steps=12, mask=mask)
     return Trained(view=view, loop=loops[0], folder=folder)

@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from regard.errors import ModelError, RegardError
+from regard.errors import ModelError, RegardError, UsageError
 from regard.model.network import Network
 from regard.model.runtime import load
+from regard.sequences.log import Log
 from regard.sequences.split import leave_one_out, time_split, view_until
 from regard.sequences.view import View
 from regard.sequences.vocabulary import Vocabulary
-from regard.training import checkpoint, fit, fitting
+from regard.training import checkpoint, fit, fitting, trial
+from regard.training.setup import set_up
 from regard.training.sizing import Plan
 
 ViewOf = Callable[..., View]
@@ -47,7 +49,7 @@ class Clock:
             return forward(network, tensors)
 
         monkeypatch.setattr(Network, "forward", slow)
-        for room in ("fitting", "loop"):
+        for room in ("fitting", "loop", "trial"):
             monkeypatch.setattr(f"regard.training.{room}.time", self)
 
     def monotonic(self) -> float:
@@ -87,6 +89,53 @@ def test_the_budget_holds_where_a_slice_is_held_back(
         begun = clock.now
         fit(view, folder=tmp_path / str(budget), budget_seconds=budget)
         assert clock.now - begun <= budget * 1.05
+
+
+def test_the_budget_holds_where_looking_takes_long(
+    view_of: ViewOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, plain = Clock(monkeypatch), trial.look
+
+    def slow(*args: Any) -> Any:
+        clock.now += 30.0
+        return plain(*args)
+
+    monkeypatch.setattr(trial, "look", slow)
+    fit(view_of(), folder=tmp_path / "model", budget_seconds=200)
+    assert clock.now <= 200
+
+
+def test_a_kind_that_there_is_not_is_refused(view_of: ViewOf, tmp_path: Path) -> None:
+    for view, kind in ((view_of(), "held-out"), (view_of(clock="order"), "time")):
+        with pytest.raises(UsageError, match=kind):
+            fit(view, folder=tmp_path / "model", steps=1, kind=kind)  # type: ignore[arg-type]
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [({}, ("time", "none")), ({"kind": "leave-one-out", "mask": "seen"}, ("leave-one-out", "seen"))],
+)
+def test_the_slice_is_held_back_as_the_caller_asks(
+    view_of: ViewOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    held, plain = [], fitting.hold_back
+    monkeypatch.setattr(fitting, "hold_back", lambda *args, **how: held.append(plain(*args, **how)) or held[-1])
+    fit(view_of(), folder=tmp_path / "model", steps=1, **asked)
+    assert [(each.split.kind, each.split.mask) for each in held] == [expected]
+
+
+def test_items_begin_beside_those_they_are_wanted_with(log_of: Callable[..., Log]) -> None:
+    people = {
+        f"{world}{n}": [f"2024-01-{day + 1:02d}T10:00 {world}{(n + day) % 5}" for day in range(4)]
+        for world in ("tea", "ink")
+        for n in range(15)
+    }
+    setup = set_up(view_until(log_of(people), None, target=("purchase",)))
+    table = setup.loop(0).network.items.id.weight.detach().numpy()
+    tea = np.array([name.startswith("tea") for name in setup.view.log.items.ids.to_pylist()])
+    like = table @ table.T
+    assert like[tea][:, tea].min() > like[tea][:, ~tea].max()
 
 
 def test_the_budget_holds_where_an_epoch_is_longer(
