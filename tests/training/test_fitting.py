@@ -16,7 +16,6 @@ from safetensors.numpy import load_file
 from regard.errors import ModelError, RegardError, UsageError
 from regard.model.network import Network
 from regard.model.runtime import load
-from regard.sequences.log import Log
 from regard.sequences.split import leave_one_out, time_split, view_until
 from regard.sequences.view import View
 from regard.sequences.vocabulary import Vocabulary
@@ -125,17 +124,19 @@ def test_the_slice_is_held_back_as_the_caller_asks(
     assert [(each.split.kind, each.split.mask) for each in held] == [expected]
 
 
-def test_items_begin_beside_those_they_are_wanted_with(log_of: Callable[..., Log]) -> None:
-    people = {
-        f"{world}{n}": [f"2024-01-{day + 1:02d}T10:00 {world}{(n + day) % 5}" for day in range(4)]
-        for world in ("tea", "ink")
-        for n in range(15)
-    }
-    setup = set_up(view_until(log_of(people), None, target=("purchase",)))
+def test_items_begin_beside_those_they_are_wanted_with(view_of: ViewOf) -> None:
+    view = view_of(clock="order")
+    world = (
+        view.log.owner % 2
+    )  # every second customer wants items of one half of the catalogue, the others of the other
+    half = len(view.log.items) // 2
+    item = world * half + np.random.default_rng(0).integers(half, size=view.log.events)
+    setup = set_up(replace(view, log=replace(view.log, item=item.astype(np.int32))))
     table = setup.loop(0).network.items.id.weight.detach().numpy()
-    tea = np.array([name.startswith("tea") for name in setup.view.log.items.ids.to_pylist()])
-    like = table @ table.T
-    assert like[tea][:, tea].min() > like[tea][:, ~tea].max()
+    sold, own = np.flatnonzero(view.log.merchandise), np.arange(len(table)) // half
+    like = (table @ table.T)[np.ix_(sold, sold)]
+    together = own[sold][:, None] == own[sold]
+    assert like[together & ~np.eye(len(sold), dtype=bool)].min() > like[~together].max()
 
 
 def test_the_budget_holds_where_an_epoch_is_longer(

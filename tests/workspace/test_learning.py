@@ -141,6 +141,16 @@ def test_an_evaluation_fits_as_it_asks(tmp_path: Path, fits: Fits) -> None:
     assert [mask for _, mask in fits] == [rule, "seen"]
 
 
+def test_what_is_found_of_a_model_without_a_pointer_is_not_kept_as_found_of_the_current_one(
+    tmp_path: Path, fits: Fits
+) -> None:
+    shop = trained(tmp_path / "shop", fits, *PAST, *END)
+    rule = shop.evaluate(days=7).split["mask"]
+    assert rule != "seen" and shop.evaluate(days=7, mask="seen").split["mask"] == "seen"
+    kept = shop.models.all()[0].evaluation
+    assert kept is not None and kept["split"]["mask"] == rule
+
+
 @pytest.mark.parametrize("clock", [True, False])
 @pytest.mark.parametrize("mask", ["none", "target", "seen"])
 def test_baselines_choose_their_weights_under_the_mask_they_are_judged_under(

@@ -155,7 +155,10 @@ def evaluate(
     baselines = fit_all(standard(split.view), split.view, earlier, progress=progress)
     found = judge(split, scorer, baselines, progress=progress)
     found = look_closer(found, log, split, scorer, horizons=data.config.horizons, progress=progress)
-    models.evaluated(entries[0].id, found.to_json())
+    if (
+        split.mask != "seen"
+    ):  # for that a network without a repeat pointer was fitted, which says nothing of the current one
+        models.evaluated(entries[0].id, found.to_json())
     return found
 
 
