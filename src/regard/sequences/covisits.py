@@ -19,8 +19,17 @@ from regard.sequences.view import View
 BACK_DECAY = 0.8
 """A basket back, a recent event speaks this much less for its neighbours."""
 
+REACH = (2, 10)
+"""Fewest and most baskets apart that count as near: most where a basket is one line, fewer the more lines it has."""
+
+BACKWARDS = 0.5
+"""What a pair speaks against the order in which it was wanted, of what it speaks along it."""
+
 POWER_STEPS = 4
 """Passes that sharpen the coordinates; more no longer change them."""
+
+SPARE = 8
+"""Eigenvectors found beyond those wanted, as the last ones found are the least exact."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,8 +46,8 @@ class Neighbours:
 
 
 def covisits(view: View) -> Any:
-    """Sparse float32 [V, V] of how often items are wanted near each other: W[a, b] += 1/d for b's basket d after a's, half of it
-    backwards, and 1 within a basket.
+    """Sparse float32 [V, V] of how often items are wanted near each other: W[a, b] += 1/d for b's basket d after a's, BACKWARDS of it
+    the other way, and 1 within a basket.
 
     A pair of lines weighs 1 / sqrt(size_a x size_b) of their baskets, so that huge baskets do not shout; the larger baskets are, the
     fewer baskets apart count as near.
@@ -57,10 +66,10 @@ def covisits(view: View) -> Any:
     size = np.bincount(basket).astype(np.float32)
     X = sp.csr_matrix((size[basket] ** -0.5, (basket, log.item[rows])), shape=(len(size), V), dtype=np.float32)
     total = X.T @ X if size.max() > 1 else none
-    for d in range(1, int(np.clip(round(10 / np.sqrt(size.mean())), 2, 10)) + 1):
+    for d in range(1, int(np.clip(round(REACH[1] / np.sqrt(size.mean())), *REACH)) + 1):
         later = np.flatnonzero(who[d:] == who[:-d]) + d
         forward = X[later - d].T @ X[later]
-        total = total + forward / d + forward.T * (0.5 / d)
+        total = total + forward / d + forward.T * (BACKWARDS / d)
     total = total.tocsr()
     total.setdiag(0)
     total.eliminate_zeros()
@@ -118,7 +127,7 @@ def coordinates(counts: Any, *, width: int) -> NDArray[np.float32]:
     lift = np.log1p(both.data * often.sum() / (often[both.row] * often[both.col]))
     close = sp.csr_matrix((lift, (both.row, both.col)), shape=(V, V))
     out = np.zeros((V, width), dtype=np.float32)
-    basis = np.random.default_rng(0).standard_normal((V, min(V, width + 8)))
+    basis = np.random.default_rng(0).standard_normal((V, min(V, width + SPARE)))
     for _ in range(POWER_STEPS):
         basis, _ = np.linalg.qr(close @ basis)
     inner = basis.T @ (close @ basis)

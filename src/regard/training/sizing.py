@@ -12,6 +12,12 @@ from regard.sequences.log import DAY
 from regard.sequences.popularity import Popularity
 from regard.sequences.view import View
 
+BATCHES = 60
+"""Batches that an epoch has at least, until they are as small as is still fast: few large steps learn little from few events."""
+
+BATCH_TOKENS = (1_500, 6_000)
+"""Smallest and largest batch, in padded tokens: below, the overhead of a step shows; above, nothing gets faster."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -70,4 +76,4 @@ def size_model(view: View, popularity: Popularity | None, *, repeats: bool = Tru
 
 def plan_training(view: View) -> Plan:
     """Batch size, rates and weights for this view."""
-    return Plan(tokens=int(np.clip(view.log.events // 60, 1_500, 6_000)))
+    return Plan(tokens=int(np.clip(view.log.events // BATCHES, *BATCH_TOKENS)))
