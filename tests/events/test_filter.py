@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from typing import Any
 
 import duckdb
@@ -13,7 +14,19 @@ from hypothesis import strategies as st
 
 from regard.errors import UsageError
 from regard.events import filter as filters
-from regard.events.filter_tree import OPERATORS, And, Compare, Contains, In, IsNull, Not, Or, StartsWith, text_of
+from regard.events.filter_tree import (
+    KEYWORDS,
+    OPERATORS,
+    And,
+    Compare,
+    Contains,
+    In,
+    IsNull,
+    Not,
+    Or,
+    StartsWith,
+    Value,
+)
 
 ITEMS = pa.table(
     {
@@ -33,6 +46,58 @@ ITEMS = pa.table(
         "blob": pa.array([b"1", None, b"2", b"3"]),
     }
 )
+
+_BARE = re.compile(r"[^\W\d]\w*")
+
+
+def text_of(tree: filters.Tree) -> str:
+    """The tree as text that must parse to the same tree."""
+    match tree:
+        case Or(parts):
+            return " or ".join(_part(part, (Or,)) for part in parts)
+        case And(parts):
+            return " and ".join(_part(part, (Or, And)) for part in parts)
+        case Not(IsNull(column)):
+            return f"{_column(column)} is not null"
+        case Not(In(column, values)):
+            return f"{_column(column)} not in ({', '.join(map(_value, values))})"
+        case Not(part):
+            return f"not {_part(part, (Or, And))}"
+        case Compare(column, operator, value):
+            return f"{_column(column)} {operator} {_value(value)}"
+        case In(column, values):
+            return f"{_column(column)} in ({', '.join(map(_value, values))})"
+        case IsNull(column):
+            return f"{_column(column)} is null"
+        case Contains(column, value):
+            return f"{_column(column)} contains {_value(value)}"
+        case StartsWith(column, value):
+            return f"{_column(column)} starts with {_value(value)}"
+
+
+def _part(tree: filters.Tree, looser: tuple[type, ...]) -> str:
+    return f"({text_of(tree)})" if isinstance(tree, looser) else text_of(tree)
+
+
+def _column(name: str) -> str:
+    if _BARE.fullmatch(name) and name.lower() not in KEYWORDS:
+        return name
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _value(value: Value) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return '"' + value.replace('"', '""') + '"'
+        case dt.datetime():
+            return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+        case dt.date():
+            return value.isoformat()
+        case _:
+            return repr(value)
+
 
 DUCK = duckdb.connect()
 DUCK.execute("SET TimeZone = 'Asia/Kathmandu'")  # an odd zone: the answer must not depend on it

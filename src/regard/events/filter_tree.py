@@ -1,9 +1,8 @@
-"""The tree of a filter, and how it is written back as text."""
+"""The tree of a filter."""
 
 from __future__ import annotations
 
 import datetime as dt
-import re
 from dataclasses import dataclass
 
 Value = str | int | float | bool | dt.date | dt.datetime
@@ -78,58 +77,3 @@ class Or:
 
 Test = Compare | In | IsNull | Contains | StartsWith
 Tree = Test | Not | And | Or
-
-_BARE = re.compile(r"[^\W\d]\w*")
-
-
-def text_of(tree: Tree) -> str:
-    """The tree as text that parses to the same tree.
-
-    >>> text_of(And((Compare("category", "=", "lights"), Not(IsNull("price")))))
-    'category = "lights" and price is not null'
-    """
-    match tree:
-        case Or(parts):
-            return " or ".join(_part(part, (Or,)) for part in parts)
-        case And(parts):
-            return " and ".join(_part(part, (Or, And)) for part in parts)
-        case Not(IsNull(column)):
-            return f"{_column(column)} is not null"
-        case Not(In(column, values)):
-            return f"{_column(column)} not in ({', '.join(map(_value, values))})"
-        case Not(part):
-            return f"not {_part(part, (Or, And))}"
-        case Compare(column, operator, value):
-            return f"{_column(column)} {operator} {_value(value)}"
-        case In(column, values):
-            return f"{_column(column)} in ({', '.join(map(_value, values))})"
-        case IsNull(column):
-            return f"{_column(column)} is null"
-        case Contains(column, value):
-            return f"{_column(column)} contains {_value(value)}"
-        case StartsWith(column, value):
-            return f"{_column(column)} starts with {_value(value)}"
-
-
-def _part(tree: Tree, looser: tuple[type, ...]) -> str:
-    return f"({text_of(tree)})" if isinstance(tree, looser) else text_of(tree)
-
-
-def _column(name: str) -> str:
-    if _BARE.fullmatch(name) and name.lower() not in KEYWORDS:
-        return name
-    return "`" + name.replace("`", "``") + "`"
-
-
-def _value(value: Value) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return '"' + value.replace('"', '""') + '"'
-        case dt.datetime():
-            return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
-        case dt.date():
-            return value.isoformat()
-        case _:
-            return repr(value)

@@ -38,7 +38,6 @@ class Passed:
     """What the gate found.
 
     Args:
-        counted_once: rows dropped because another file of the same call has them.
         overlaps: (file that keeps them, file that repeats them) -> rows counted once.
         covered: rows that the store had already; kept aside so that an earlier ingest can be undone.
         repeats_dropped: exact repeats within one file that were dropped.
@@ -48,7 +47,6 @@ class Passed:
         far: rows far from the bulk of the times, kept and reported.
     """
 
-    counted_once: int = 0
     overlaps: dict[tuple[int, int], int]
     covered: int = 0
     repeats_dropped: int = 0
@@ -56,6 +54,11 @@ class Passed:
     refused: dict[str, int]
     future: int = 0
     far: int = 0
+
+    @property
+    def counted_once(self) -> int:
+        """Rows dropped because another file of the same call has them."""
+        return sum(self.overlaps.values())
 
     @property
     def dropped(self) -> int:
@@ -85,7 +88,6 @@ def check(engine: Engine, *, columns: Sequence[str], clock: Clock, live: Sequenc
     if absurd:
         refused[FUTURE] = absurd
     return Passed(
-        counted_once=sum(overlaps.values()),
         overlaps=overlaps,
         covered=covered,
         repeats_dropped=dropped,
