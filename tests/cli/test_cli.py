@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import unicodedata
@@ -22,6 +23,8 @@ from regard.cli.app import app, run
 from regard.cli.ask import listed, units
 from regard.cli.store import mapping_of
 from regard.errors import UsageError
+from regard.evaluation.verdict import baseline_name
+from regard.events.schema import BEHAVIOURS
 
 SCHEMAS = Path(regard.__file__).parent / "schemas"
 
@@ -148,26 +151,47 @@ def test_what_people_see_fits_80_columns(shop_folder: Path, stand_in: None) -> N
         assert lines and max(width(line.rstrip()) for line in lines) <= 80, words
 
 
-def test_wide_letters_fit_too(tmp_path: Path) -> None:
+def english(said: str, *names: str) -> set[str]:
+    """Latin words that are no path, command, option or name."""
+    typed = (
+        r"/\S*",
+        r"regard [a-z]+",
+        r"-n \d+|--[a-z]+( none| target| seen)?",
+        r"屏蔽 (none|target|seen)|哈希 [0-9a-f]+",
+        r"regard\.toml",
+    )
+    for known in (*typed, *map(re.escape, sorted(names, key=len, reverse=True))):
+        said = re.sub(known, " ", said)
+    return set(re.findall("[a-z]{3,}", said))
+
+
+def test_wide_letters_fit_too(tmp_path: Path, stand_in: None) -> None:
     from regard import simulate
 
-    drawn = simulate.shop(simulate.Settings(customers=30, items=30, days=60, language="zh"))
+    drawn = simulate.shop(simulate.Settings(customers=80, items=40, days=150, seed=3, language="zh"))
     files = simulate.write(drawn, tmp_path / "export")
-    call("init", tmp_path / "店", "--lang", "zh")
-    seen = call("ingest", tmp_path / "店", files["events"], "--items", files["items"])
-    assert seen.exit_code == 0, seen.output
-    folder, who, what = tmp_path / "店", buyer(tmp_path / "店"), item(tmp_path / "店")
+    folder, names = tmp_path / "店", {*BEHAVIOURS, "nobody", "events.csv.gz"}
+    assert english(shown("init", folder, "--lang", "zh")) == set()
+    flags = ("--items", files["items"], "--customers", files["customers"])
+    for words in ((*flags, "--dry-run"), flags, flags):
+        taken = call("ingest", folder, files["events"], *words)
+        assert taken.exit_code == 0, taken.output
+        assert english(taken.stdout, *names) == set(), taken.stdout
+        assert "checking" not in taken.stderr and "检查各行" in taken.stderr and "未注明时区" in taken.stderr
+    who, what = buyer(folder), item(folder)
     assert "因为您" in shown("recommend", folder, who, "--why")
-    for words in (
+    asked = (
         ("recommend", folder, who, "--why"), ("recommend", folder, "nobody"), ("similar", folder, what),
         ("similar", folder, "--trending"), ("similar", folder, "--new", "--days", 100), ("intent", folder, who),
         ("explain", folder, who), ("history", folder), ("doctor", folder),
-    ):  # fmt: skip
-        said = shown(*words)
-        assert max(width(line.rstrip()) for line in said.splitlines()) <= 80, words
-        assert not {"item", "name", "customers", "rows", "from", "event", "chance", "accepted"} & set(said.split()), (
-            words
-        )
+    )  # fmt: skip
+    learnt = (("train", folder), ("evaluate", folder), ("recommend", folder, "--basket", what))
+    for words in (*asked, *learnt, *asked, ("undo", folder, 1)):
+        result = call(*words)
+        assert result.exit_code == 0, result.output
+        assert max(width(line.rstrip()) for line in result.stdout.splitlines()) <= 80, words
+        assert english(result.stdout, *names) == set(), words
+        assert english(result.stderr, *names) == set(), words
 
 
 def test_the_workspace_speaks_unless_told_otherwise(shop_folder: Path) -> None:
@@ -186,9 +210,10 @@ def test_what_an_ingest_found_is_said_in_plain_words(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text("\n".join([head, *rows[20:]]))
     call("init", tmp_path / "shop")
     said = " ".join(shown("ingest", tmp_path / "shop", tmp_path / "a.csv", tmp_path / "b.csv").split())
-    assert "b.csv has 18 rows in common with a.csv: they count once" in said
+    assert "b.csv has 18 rows in common with a.csv, counted once" in said
     assert "rejected: no customer 2" in said
-    assert "1 refunds, 1 matched to a purchase" in said
+    assert "1 refund, 1 matched to a purchase" in said
+    assert "1 customer, 26 items, 2024-01-01 to 2024-01-28" in said
     assert "12 rows are postage and the like, never recommended: POST 12" in said
     again = shown("ingest", tmp_path / "shop", tmp_path / "a.csv")
     assert "nothing new: the store has all of these rows already" in again and "nothing written" in again
@@ -221,11 +246,30 @@ def test_a_known_table_is_said_to_be_known(shop_folder: Path, export: dict[str, 
 
 
 def test_an_evaluation_is_printed_whole(shop_folder: Path, stand_in: None) -> None:
-    call("train", shop_folder, "--seed", 3)
-    said = shown("evaluate", shop_folder)
-    for heading in ("Histories that are a little wrong", "Chances to buy", "Are the reasons true?"):
-        assert heading in said
-    told("evaluate", "evaluate", shop_folder)
+    call("train", shop_folder)
+    lines = shown("evaluate", shop_folder).splitlines()
+    found = told("evaluate", "evaluate", shop_folder)
+
+    def row(heading: str, label: str) -> str:
+        """The lines below a heading that begin with a label."""
+        after = lines[next(at for at, line in enumerate(lines) if line.startswith(heading)) :]
+        return "".join(line for line in after if line.startswith(f"{label} "))
+
+    customers = f"{found['split']['customers']} customers"
+    for name in found["baselines"]:
+        assert f"{found['baselines'][name]['ndcg_at_10']['mean']:.4f}" in row(customers, baseline_name(name)[:19])
+    assert f"{found['model']['ndcg_at_10']['mean']:.4f}" in row(customers, "model")
+    assert len(found["robustness"]) == 2 and len(found["propensity"]) == 3
+    for damage in found["robustness"]:
+        what = "events dropped" if damage["change"] == "dropped" else "baskets moved"
+        line = row("Histories that are a little wrong", f"{damage['share']:.0%} of the {what}")
+        assert f"{damage['difference']['ndcg_at_10']['mean']:+.4f}" in line
+    for chance in found["propensity"]:
+        line = row("Chances to buy", f"{chance['days']} d")
+        assert f"{chance['model']['auroc']['mean']:.4f}" in line and f"{chance['model']['ece']['mean']:.4f}" in line
+    everyone = next(group for group in found["faithfulness"] if group["group"] == "all")
+    for order, label in (("explained", "the named events"), ("recency", "the latest events"), ("random", "any events")):
+        assert f"{everyone['curves'][order]['area']['mean']:.4f}" in row("Are the reasons true?", label)
 
 
 def test_every_verb_and_option_says_what_it_is_for() -> None:
@@ -245,6 +289,22 @@ def test_columns_are_shown_before_anything_is_written(export: dict[str, Path], t
     assert "events.csv.gz  is read as" in result.stderr
     assert "customer" in result.stderr and "times, read in UTC" in result.stderr
     assert "dry run, nothing written" in result.stdout
+
+
+def test_of_many_files_that_overlap_some_are_named_and_all_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for month in range(1, 10):
+        Path(f"{month}").mkdir()
+        rows = "".join(f"ann,purchase,i{n},2024-01-{n + 1:02}\n" for n in range(month))
+        Path(f"{month}/log.csv").write_text(f"customer,behaviour,item,time\n{rows}")
+    call("init", "shop")
+    said = shown("ingest", "shop", "*/log.csv")
+    common = [line for line in said.splitlines() if "in common" in line]
+    assert len(common) == 7 and len(set(common)) == 7
+    assert "2/log.csv has 1 row in common with 1/log.csv, counted once" in common
+    assert common[-1] == "and 30 more pairs of files with rows in common"
 
 
 def test_map_overrides(tmp_path: Path) -> None:

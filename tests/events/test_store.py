@@ -111,8 +111,10 @@ def test_missing_is_missing_and_other_ids_are_other_events(tmp_path: Path) -> No
 def test_dry_run_writes_nothing(tmp_path: Path) -> None:
     store = Store.create(tmp_path / "shop")
     shown = []
-    report = store.ingest(frame([("ann", "purchase", "pen", 1, "o1")]), dry_run=True, show=shown.append)
+    items = pa.table({"item": ["pen", "cup"]})
+    report = store.ingest(frame([("ann", "purchase", "pen", 1, "o1")]), items=items, dry_run=True, show=shown.append)
     assert (report.number, report.accepted, store.version, len(shown)) == (None, 1, 0, 1)
+    assert report.words == "1 of 1 row accepted; items table: 2 rows would be taken in"
     assert list(tmp_path.rglob("*.parquet")) == []
 
 
@@ -315,12 +317,12 @@ def test_the_same_table_twice_changes_nothing_and_says_so(tmp_path: Path) -> Non
     items = pa.table({"item": ["pen", "cup", None], "price": [1.5, 2.0, 9.0], "colour": ["red", None, None]})
     people = pa.table({"customer": ["ann"], "town": ["Leeds"]})
     first = store.ingest(items=items, customers=people)
-    assert (first.number, first.words) == (1, "items: 2 rows taken in; customers: 1 rows taken in")
-    assert first.notes == ("items: 1 rows without an id, left out",)
+    assert (first.number, first.words) == (1, "items table: 2 rows taken in; customers table: 1 row taken in")
+    assert first.notes == ("items: 1 row without an id, left out",)
     before = store.version, sorted(path.name for path in (store.folder / "tables").iterdir())
     again = store.ingest(items=items.slice(0, 1), customers=people)
     assert (again.number, again.tables_unchanged) == (None, ("items", "customers"))
-    assert again.words == "items: nothing new, 1 rows known; customers: nothing new, 1 rows known"
+    assert again.words == "items table: nothing new, its row is known; customers table: nothing new, its row is known"
     assert before == (store.version, sorted(path.name for path in (store.folder / "tables").iterdir()))
     assert [entry.number for entry in store.history()] == [1]
 
@@ -370,7 +372,7 @@ def test_a_known_table_beside_new_events_outlives_the_ingest_that_brought_it(tmp
     items = pa.table({"item": ["pen"], "brand": ["Acme"]})
     store.ingest(items=items)
     report = store.ingest(frame([("ann", "purchase", "pen", 1, "o1")]), items=items)
-    assert report.words == "1 of 1 rows accepted; items: nothing new, 1 rows known"
+    assert report.words == "1 of 1 row accepted; items table: nothing new, its row is known"
     store.undo(1)
     assert store.items().to_pylist()[0]["brand"] == "Acme"
 

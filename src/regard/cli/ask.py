@@ -95,7 +95,7 @@ def recommend(
     import regard
 
     shop = regard.open(folder)
-    say = Words(lang or shop.config.language)
+    say = screen.speak(lang or shop.config.language)
     limits: dict[str, Any] = {
         "n": count,
         "exclude": exclude,
@@ -112,8 +112,8 @@ def recommend(
                 "--all answers for every customer of the log", hint="leave out ids, --basket and --interest"
             )
         batch = shop.recommend_all(all, why=why, progress=screen.progress, **limits)
-        figures = {"customers": f"{batch.customers:,}", "rows": f"{batch.rows:,}", "path": batch.path}
-        said = say("{customers} customers, {rows} rows in {path}", **figures)
+        people, rows = say.known.count("unit.customers", batch.customers), say.known.count("unit.rows", batch.rows)
+        said = say("{customers}, {rows} in {path}", customers=people, rows=rows, path=batch.path)
         screen.show(batch.to_json(), lambda out: out.print(said, soft_wrap=True))
         return
     asked: list[str | None] = [*customers] if customers else [None]
@@ -142,7 +142,7 @@ def _source(answer: Any, say: Words) -> str:
     """Who answers: the model by its id, or the level that the answer fell back to."""
     if not answer.model_version or answer.fallback_level not in ("model", "history"):
         return say(answer.fallback_level)
-    model = say("model {model}", model=answer.model_version)
+    model = say.known("level.model", model=answer.model_version)
     return say("the events given, {source}", source=model) if answer.fallback_level == "history" else model
 
 
@@ -185,7 +185,7 @@ def similar(
     if sum((bool(items), trending, new)) != 1:
         raise UsageError("name items, or --trending, or --new", hint="regard similar shop 85123A")
     shop = regard.open(folder)
-    say = Words(shop.config.language)
+    say = screen.speak(shop.config.language)
     if trending:
         growing = shop.trending(n=count, days=days or 7, filter=filter)
         screen.show(growing.to_json(), lambda out: _trending(out, growing, say))
@@ -197,23 +197,21 @@ def similar(
         screen.show({"answers": [answer.to_json() for answer in answers]}, lambda out: _similar(out, answers, say))
 
 
-_WITNESSES = {"model": "model", "customers": "buyers", "content": "content"}
-
-
 def _similar(out: Console, answers: Sequence[Any], say: Words) -> None:
     columns = [say(name) for name in ("item", "name", "score", "because of")]
+    witnesses = {"model": say.known("card.model"), "customers": say("buyers"), "content": say("content")}
     for answer in answers:
         heading(out, answer.item, note=answer.name)
         made = table("#", *columns, right=("#", columns[2]), wide=columns[1])
         for rank, item in enumerate(answer.items, start=1):
-            because = ", ".join(say(_WITNESSES[name]) for name in item.witnesses)
+            because = say.joined(witnesses[name] for name in item.witnesses)
             made.add_row(str(rank), item.item, item.name, f"{item.score:.2f}", because)
         out.print(made)
 
 
 def _trending(out: Console, growing: Any, say: Words) -> None:
     note = say("beyond luck and beyond the shop's own growth")
-    heading(out, say("Growing in the last {days} days", days=growing.days), note=note)
+    heading(out, say.count("Growing in the last day|Growing in the last {n} days", growing.days), note=note)
     if not growing.items:
         out.print(say("Nothing grows for sure."))
         return
@@ -227,7 +225,7 @@ def _trending(out: Console, growing: Any, say: Words) -> None:
 
 
 def _new(out: Console, fresh: Any, say: Words) -> None:
-    heading(out, say("New in the last {days} days", days=fresh.days))
+    heading(out, say.count("New in the last day|New in the last {n} days", fresh.days))
     if not fresh.items:
         out.print(say("Nothing is new."))
         return
@@ -252,7 +250,8 @@ def intent(
     import regard
 
     shop = regard.open(folder)
-    answers, say = shop.intent(customers, days=days or None, model=model), Words(shop.config.language)
+    say = screen.speak(shop.config.language)
+    answers = shop.intent(customers, days=days or None, model=model)
     screen.show({"answers": [answer.to_json() for answer in answers]}, lambda out: _intents(out, answers, say))
 
 
@@ -260,8 +259,7 @@ def _intents(out: Console, answers: Sequence[Any], say: Words) -> None:
     horizons = [say("{days} d", days=p.days) for p in answers[0].propensities]
     made = table(say("customer"), *horizons, say("from"), right=horizons)
     for answer in answers:
-        where = say("model {model}", model=answer.model_version) if answer.model_version else say(answer.fallback_level)
-        made.add_row(answer.customer, *(f"{p.probability:.1%}" for p in answer.propensities), where)
+        made.add_row(answer.customer, *(f"{p.probability:.1%}" for p in answer.propensities), _source(answer, say))
     heading(out, say("Chance to buy within"))
     out.print(made)
 
@@ -282,21 +280,23 @@ def explain(
     import regard
 
     shop = regard.open(folder)
-    say = Words(lang or shop.config.language)
+    say = screen.speak(lang or shop.config.language)
     answer = shop.explain(customer, item, n=count, exclude=exclude, model=model, language=lang)
     screen.show(answer.to_json(), lambda out: _explanation(out, answer, say))
 
 
 def _explanation(out: Console, answer: Any, say: Words) -> None:
     place = say("place {rank}", rank=f"{answer.rank:,}") if answer.rank else say("no candidate")
-    source = say("model {model}", model=answer.model_version) if answer.model_version else say("counting")
+    source = say.known("level.model", model=answer.model_version) if answer.model_version else say("counting")
     heading(out, f"{answer.customer}: {answer.name or answer.item}", note=f"{place} · {source}")
     made = table(say("effect"), say("event"), right=(say("effect"),), wide=say("event"), wrap=True)
     for reason in answer.reasons:
         made.add_row(f"{reason.effect:+.3f}", reason.text)
     out.print(made)
-    unit = " (log-odds)" if answer.model_version else ""
-    out.print(Text(say(f"effect: what the item's score loses when these events are deleted{unit}"), style="dim"))
+    effect = say("effect: what the item's score loses when these events are deleted")
+    if answer.model_version:
+        effect = say("effect: what the item's score loses when these events are deleted (log-odds)")
+    out.print(Text(effect, style="dim"))
 
 
 def listed(words: Sequence[str]) -> list[str]:

@@ -42,21 +42,20 @@ def train(
     import regard
 
     shop = regard.open(folder)
+    say = screen.speak(shop.config.language)
     report = shop.train(budget=budget, steps=steps, seed=seed, resume=resume, progress=screen.progress)
-    screen.show(report.to_json(), lambda out: _trained(out, report, folder, Words(shop.config.language)))
+    screen.show(report.to_json(), lambda out: _trained(out, report, folder, say))
 
 
 def _trained(out: Console, report: TrainReport, folder: str, say: Words) -> None:
-    from regard.report.speech import Speech
-
-    took = say("trained in {time}, in {folder}", time=span(report.seconds), folder=report.folder)
-    heading(out, say("model {model}", model=report.model), note=took)
-    made, known = table("", ""), Speech(say.language)
+    took = say("trained in {time}, in {folder}", time=span(report.seconds, say), folder=report.folder)
+    heading(out, say.known("level.model", model=report.model), note=took)
+    made = table("", "")
     made.show_header = False
     for name, value in report.card.items():
         if isinstance(value, str | int | float) and not isinstance(value, bool):
             said = value if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else f"{value:,.5g}"
-            made.add_row(known.card(name), said)
+            made.add_row(say.known.card(name), said)
     out.print(made)
     commands = f"regard evaluate {folder}, regard recommend {folder} CUSTOMER --why"
     out.print(Text(say("next: {command}", command=commands), style="dim"))
@@ -81,8 +80,8 @@ def evaluate(
     import regard
 
     shop = regard.open(folder)
+    say = screen.speak(shop.config.language)
     found = shop.evaluate(days=days, mask=mask, progress=screen.progress)
-    say = Words(shop.config.language)
     data = found.to_json(say.language)
     screen.show(data, lambda out: _evaluated(out, data, say))
 
@@ -107,16 +106,16 @@ def print_table(out: Console, data: dict[str, Any], say: Words) -> None:
 
     split = data["split"]
     cut = say(", cut {day}", day=split["cut"][:10]) if split["cut"] else ""
-    how = {"kind": say(split["kind"]), "cut": cut, "mask": split["mask"], "hash": split["hash"]}
-    note = say("{kind} split{cut}, mask {mask}, hash {hash}", **how)
-    heading(out, say("{customers} customers", customers=f"{split['customers']:,}"), note=note)
+    how = {"split": say.known(f"split.{split['kind']}"), "cut": cut, "mask": split["mask"], "hash": split["hash"]}
+    note = say("{split}{cut}, mask {mask}, hash {hash}", **how)
+    heading(out, say.known.count("unit.customers", split["customers"]), note=note)
     rows = {"": data["model"], **data["baselines"]}
     metrics = list(data["model"])[:3]
-    shown = [metric_name(name) for name in metrics]
-    made = table("", *shown, say("95 % interval"), right=shown)
+    shown = [metric_name(name, say.language) for name in metrics]
+    made = table("", *shown, say.known("quality.interval"), right=shown)
     for name in sorted(rows, key=lambda name: -(rows[name][metrics[0]]["mean"] or 0)):
         cells = [_number(rows[name][metric]["mean"]) for metric in metrics]
-        label = baseline_name(name, say.language) if name else say("model")
+        label = baseline_name(name, say.language) if name else say.known("card.model")
         made.add_row(label, *cells, _interval(rows[name][metrics[0]], say), style="" if name else "bold")
     made.columns[0].max_width, made.columns[0].no_wrap = 28, False
     out.print(made)
@@ -140,7 +139,7 @@ def _slices(out: Console, slices: list[dict[str, Any]], metric: str, say: Words)
     out.print()
     heading(out, say("Where it does worst"))
     compared = any(found["difference"] for found in slices)
-    figures = [say("customers"), metric_name(metric), *([say("against best")] if compared else [])]
+    figures = [say("customers"), metric_name(metric, say.language), *([say("against best")] if compared else [])]
     made = table(say("group"), *figures, right=figures)
     for found in slices:
         cells = [f"{found['title']}: {found['label']}", f"{found['n']:,}", _number(found["model"][metric]["mean"])]
@@ -155,23 +154,25 @@ def _damage(out: Console, damages: list[dict[str, Any]], metric: str, say: Words
         return
     out.print()
     heading(out, say("Histories that are a little wrong"))
-    figures = [say("customers"), metric_name(metric), say("change")]
-    made = table(say("damage"), *figures, say("95 % interval"), right=figures)
-    words = {"dropped": "{share} of the events dropped", "shuffled": "{share} of the baskets moved"}
+    figures = [say("customers"), metric_name(metric, say.language), say("change")]
+    made = table(say("damage"), *figures, say.known("quality.interval"), right=figures)
     for found in damages:
         value, change = found["model"][metric], found["difference"][metric]
-        damage = say(words[found["change"]], share=f"{found['share']:.0%}")
+        damage = say.known(f"robust.{found['change']}", share=f"{found['share']:.0%}")
         numbers = (f"{value['n']:,}", _number(value["mean"]), _number(change["mean"], "+"))
         made.add_row(damage, *numbers, _interval(change, say, "+"))
     out.print(made)
 
 
 def _chances(out: Console, chances: list[dict[str, Any]], say: Words) -> None:
+    from regard.evaluation.verdict import metric_name
+
     if not chances:
         return
     out.print()
     heading(out, say("Chances to buy"), note=say("log loss of the model beside the better of base rate and recency"))
-    figures = [say("customers"), "AUROC", say("log loss"), say("simplest"), "ECE"]
+    auroc, loss, ece = (metric_name(name, say.language) for name in ("auroc", "log_loss", "ece"))
+    figures = [say("customers"), auroc, loss, say("simplest"), ece]
     made = table(say("within"), *figures, right=figures)
     for found in chances:
         ours, best = found["model"], found["baselines"].get(found["verdict"]["best_baseline"], {})
@@ -191,11 +192,10 @@ def _reasons(out: Console, groups: list[dict[str, Any]], say: Words) -> None:
     if found is None:
         return
     out.print()
-    heading(out, say("Are the reasons true?"), note=say("what an item's score loses while five events are deleted"))
-    words = {"explained": "the named events", "recency": "the latest events", "random": "any events"}
+    heading(out, say.known("faith"), note=say("what an item's score loses while five events are deleted"))
     figures = [say("customers"), say("loss")]
-    made = table(say("deleted first"), *figures, say("95 % interval"), right=figures)
-    for order, phrase in words.items():
+    made = table(say("deleted first"), *figures, say.known("quality.interval"), right=figures)
+    for order in ("explained", "recency", "random"):
         area = found["curves"][order]["area"]
-        made.add_row(say(phrase), f"{found['n']:,}", _number(area["mean"]), _interval(area, say))
+        made.add_row(say.known(f"faith.{order}"), f"{found['n']:,}", _number(area["mean"]), _interval(area, say))
     out.print(made)

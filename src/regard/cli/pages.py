@@ -31,9 +31,9 @@ def report(screen: Screen, folder: Folder, lang: Language = None) -> None:
     import regard
 
     shop = regard.open(folder)
-    said = Words(lang or shop.config.language)
+    say = screen.speak(lang or shop.config.language)
     page = shop.report(lang, progress=screen.progress)
-    screen.show({"page": str(page)}, lambda out: out.print(said("wrote {path}", path=page), soft_wrap=True))
+    screen.show({"page": str(page)}, lambda out: out.print(say("wrote {path}", path=page), soft_wrap=True))
 
 
 def demo(
@@ -52,6 +52,7 @@ def demo(
     """Go the whole way with a simulated shop: ingest, train, evaluate, report."""
     from regard import simulate
 
+    say = screen.speak(lang)
     settings = simulate.Settings(customers=customers, items=items, seed=seed, language=lang)
     shop = _opened(screen, folder, settings)
     came = (
@@ -78,7 +79,7 @@ def demo(
             "customer": someone,
             "recommend": answer.to_json(),
         },
-        lambda out: _shown(out, folder, page, found, answer, Words(lang)),
+        lambda out: _shown(out, folder, page, found, answer, say),
     )
 
 

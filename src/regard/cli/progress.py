@@ -17,6 +17,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from regard.cli.words import ENGLISH, Words
 from regard.progress import Progress as Reporting
 from regard.progress import Silent
 
@@ -29,10 +30,11 @@ class Bar:
 
     Args:
         console: where to draw; stderr, so that results can be piped.
+        say: the language.
     """
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, say: Words = ENGLISH) -> None:
+        self._console, self._say = console, say
         self._progress: Progress | None = None
         self._task = TaskID(0)
         self._what, self._began = "", 0.0
@@ -40,7 +42,7 @@ class Bar:
     def start(self, what: str, total: float | None = None) -> None:
         """Begin a step; a step that is still open is closed."""
         self.close()
-        self._what, self._began = what, time.monotonic()
+        self._what, self._began = self._say.told(what), time.monotonic()
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
@@ -52,22 +54,22 @@ class Bar:
             transient=True,
         )
         self._progress.start()
-        self._task = self._progress.add_task(what, total=total, note="")
+        self._task = self._progress.add_task(self._what, total=total, note="")
 
     def advance(self, amount: float = 1.0, note: str = "") -> None:
         """Move the bar."""
         if self._progress is not None:
             self._progress.advance(self._task, amount)
             if note:
-                self._progress.update(self._task, note=note)
+                self._progress.update(self._task, note=self._say.told(note))
 
     def finish(self, note: str = "") -> None:
         """Replace the bar by one line."""
         if self._progress is not None:
             self.close()
-            took = span(time.monotonic() - self._began)
-            said = Text.assemble(("✓ ", "green"), self._what, (f"  {took}{'  ' + note if note else ''}", "dim"))
-            self._console.print(said, soft_wrap=True)
+            took = span(time.monotonic() - self._began, self._say)
+            said = "  ".join(part for part in (took, self._say.told(note)) if part)
+            self._console.print(Text.assemble(("✓ ", "green"), self._what, (f"  {said}", "dim")), soft_wrap=True)
 
     def close(self) -> None:
         """Take the bar away; the cursor is given back."""
@@ -80,19 +82,21 @@ class Lines:
     """A line when a step begins, one every EVERY seconds, one when it ends: for log files and continuous integration.
 
     Args:
-        write: prints one line. clock: seconds, for tests.
+        write: prints one line. say: the language. clock: seconds, for tests.
     """
 
-    def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
-        self._write, self._clock = write, clock
+    def __init__(
+        self, write: Callable[[str], None], say: Words = ENGLISH, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._write, self._say, self._clock = write, say, clock
         self._what, self._total, self._done = "", 0.0, 0.0
         self._began = self._said = clock()
 
     def start(self, what: str, total: float | None = None) -> None:
         """Say what begins."""
-        self._what, self._total, self._done = what, total or 0.0, 0.0
+        self._what, self._total, self._done = self._say.told(what), total or 0.0, 0.0
         self._began = self._said = self._clock()
-        self._write(f"{what} ...")
+        self._write(self._say("{what} ...", what=self._what))
 
     def advance(self, amount: float = 1.0, note: str = "") -> None:
         """Say how far it is, now and then."""
@@ -100,36 +104,40 @@ class Lines:
         if self._clock() - self._said >= EVERY:
             self._said = self._clock()
             share = f" {min(self._done / self._total, 1):.0%}" if self._total else ""
-            self._write(f"{self._what}{share}{', ' + note if note else ''}")
+            self._write(f"{self._what}{share}{self._note(note)}")
 
     def finish(self, note: str = "") -> None:
         """Say that it is over."""
-        self._write(f"{self._what}: done in {span(self._clock() - self._began)}{', ' + note if note else ''}")
+        took = span(self._clock() - self._began, self._say)
+        self._write(self._say("{what}: done in {time}", what=self._what, time=took) + self._note(note))
 
     def close(self) -> None:
         """Nothing is open."""
 
+    def _note(self, note: str) -> str:
+        return self._say(", {note}", note=self._say.told(note)) if note else ""
 
-def span(seconds: float) -> str:
+
+def span(seconds: float, say: Words = ENGLISH) -> str:
     """A duration as people say it.
 
     >>> span(0.4), span(75), span(7500)
     ('0.4 s', '1 min 15 s', '2 h 5 min')
     """
     if seconds < 10:
-        return f"{seconds:.1f} s"
+        return say("{s} s", s=f"{seconds:.1f}")
     whole = round(seconds)
     if whole < 60:
-        return f"{whole} s"
+        return say("{s} s", s=whole)
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+        return say("{m} min {s} s", m=whole // 60, s=whole % 60)
+    return say("{h} h {m} min", h=whole // 3600, m=whole % 3600 // 60)
 
 
-def reporting(console: Console, *, quiet: bool) -> Reporting:
+def reporting(console: Console, say: Words = ENGLISH, *, quiet: bool) -> Reporting:
     """The progress that fits: none with --json, a bar on a terminal, lines elsewhere."""
     if quiet:
         return Silent()
     if console.is_terminal:
-        return Bar(console)
-    return Lines(lambda line: console.print(line, soft_wrap=True))
+        return Bar(console, say)
+    return Lines(lambda line: console.print(line, soft_wrap=True), say)

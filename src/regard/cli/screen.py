@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from regard.cli.progress import Bar, reporting
+from regard.cli.words import Words
 from regard.errors import RegardError
 from regard.progress import Progress
 
@@ -38,6 +39,12 @@ class Screen:
         self.out = Console(markup=False, emoji=False, highlight=False)
         self.err = Console(markup=False, emoji=False, highlight=False, stderr=True)
         self.progress: Progress = reporting(self.err, quiet=json)
+
+    def speak(self, language: str) -> Words:
+        """The words of a language, in which the progress speaks from now on."""
+        say = Words(language)
+        self.progress = reporting(self.err, say, quiet=self.json)
+        return say
 
     def show(self, data: Mapping[str, Any], people: Callable[[Console], None]) -> None:
         """Print `data` as JSON, or let `people` print it."""

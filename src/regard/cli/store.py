@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,8 +51,9 @@ def init(
     import regard
     from regard.config import Config
 
+    say = screen.speak(language)
     shop = regard.init(folder, config=Config(time_zone=time_zone, currency=currency, language=language))
-    say, command = Words(language), f"regard ingest {shop.folder} FILE"
+    command = f"regard ingest {shop.folder} FILE"
     said = say("made {folder} (times in {zone}); next: {command}", folder=shop.folder, zone=time_zone, command=command)
     screen.show(
         {"folder": str(shop.folder), "time_zone": time_zone, "currency": currency, "language": language},
@@ -78,7 +81,7 @@ def ingest(
     if not (files or items or customers):
         raise UsageError("nothing to ingest", hint=f"regard ingest {folder} FILE")
     shop = regard.open(folder)
-    say = Words(shop.config.language)
+    say = screen.speak(shop.config.language)
     report = shop.ingest(
         *(files or ()),
         items=items,
@@ -125,65 +128,48 @@ def _mapping(out: Console, mapping: Mapping, say: Words) -> None:
     made = table(say("field"), say("column"), say("how"), wide=say("how"), wrap=True)
     made.columns[1].max_width = 24
     for field, column, how in mapping.describe():
-        made.add_row(field, column, how)
+        made.add_row(field, column, say.told(how))
     out.print(made)
     for note in mapping.notes:
-        out.print(Text(f"  {note}", style="yellow"))
+        out.print(Text(f"  {say.told(note)}", style="yellow"))
 
 
 def _ingested(out: Console, report: IngestReport, folder: str, say: Words, *, dry_run: bool) -> None:
     where = say("ingest {number}", number=report.number) if report.number else say("nothing written")
-    heading(out, "; ".join(_outcome(report, say)), note=say("dry run, nothing written") if dry_run else where)
+    heading(out, say.told(report.words), note=say("dry run, nothing written") if dry_run else where)
     if report.files:
         out.print(_rows(report, say))
     if report.accepted and report.number:
-        acts = ", ".join(f"{name} {count:,}" for name, count in list(report.behaviours.items())[:6])
-        figures = {"customers": f"{report.customers:,}", "items": f"{report.items:,}"}
-        if report.first:
-            span = {"first": report.first[:10], "last": report.last[:10]}
-            out.print(say("{customers} customers, {items} items, {first} to {last}", **figures, **span))
-        else:
-            out.print(say("{customers} customers, {items} items", **figures))
+        figures = [say.known.count("unit.customers", report.customers), say.count("{n} item|{n} items", report.items)]
+        figures += [say.known("to", low=report.first[:10], high=report.last[:10])] if report.first else []
+        out.print(say.joined(figures))
+        acts = say.joined(f"{name} {count:,}" for name, count in list(report.behaviours.items())[:6])
         out.print(Text(acts, style="dim"))
     for line in _remarks(report, say):
         out.print(line)
-    notes = [f"{Path(file.name).name}: {note}" for file in report.files for note in file.notes]
-    for note in (*notes, *report.notes):
+    names = _short([file.name for file in report.files])
+    notes = [f"{names[file.name]}: {say.told(note)}" for file in report.files for note in file.notes]
+    for note in (*notes, *map(say.told, report.notes)):
         out.print(Text(note, style="yellow"))
     if report.number:
         commands = {"doctor": f"regard doctor {folder}", "undo": f"regard undo {folder} {report.number}"}
         out.print(Text(say("{doctor} shows more; {undo} takes it back", **commands), style="dim"))
 
 
-def _outcome(report: IngestReport, say: Words) -> list[str]:
-    """What became of the events and of each table, one phrase each."""
-    said = []
-    if report.files and not report.accepted and report.already_there:
-        said.append(say("nothing new: the store has all of these rows already"))
-    elif report.files:
-        said.append(say("{accepted} of {rows} rows accepted", accepted=f"{report.accepted:,}", rows=f"{report.rows:,}"))
-    for kind, rows in report.tables.items():
-        known = kind in report.tables_unchanged
-        phrase = (
-            f"{kind} table: nothing new, all {{rows}} rows are known"
-            if known
-            else f"{kind} table: {{rows}} rows taken in"
-        )
-        said.append(say(phrase, rows=f"{rows:,}"))
-    return said
+def _short(names: Sequence[str]) -> dict[str, str]:
+    """Names of files without their folders; those that would look alike stay as they were given."""
+    alike = Counter(Path(name).name for name in set(names))
+    return {name: Path(name).name if alike[Path(name).name] == 1 else name for name in names}
 
 
 def _rows(report: IngestReport, say: Words) -> Table:
     """Where every row went."""
-    from regard.report.speech import Speech
-
-    findings = Speech(say.language)
     lines: list[tuple[str, int]] = [
         (say("read"), report.rows),
         (say("accepted"), report.accepted),
         (say("in several files, counted once"), report.counted_once),
         (say("already in the store, counted once"), report.already_there),
-        *((say("rejected: {reason}", reason=findings.finding(name)), n) for name, n in report.rejected.items()),
+        *((say("rejected: {reason}", reason=say.known.finding(name)), n) for name, n in report.rejected.items()),
     ]
     made = table("", say("rows"), say("share"), right=(say("rows"), say("share")))
     for place, (what, count) in enumerate(lines):
@@ -199,28 +185,32 @@ _NAMED = 6
 def _remarks(report: IngestReport, say: Words) -> list[str]:
     """Findings in plain words, each with its number."""
     lines = []
-    for overlap in sorted(report.overlaps, key=lambda overlap: -overlap.rows)[:_NAMED]:
-        first, again = (Path(name).name for name in overlap.files)
-        shared = f"{overlap.rows:,}"
-        said = "{again} has {rows} rows in common with {first}: they count once"
-        lines.append(say(said, again=again, rows=shared, first=first))
-    if report.overlaps:
+    names = _short([file.name for file in report.files])
+    overlaps = sorted(report.overlaps, key=lambda overlap: -overlap.rows)
+    for overlap in overlaps[:_NAMED]:
+        first, again = (names[name] for name in overlap.files)
+        lines.append(say.known.count("data.overlap", overlap.rows, again=again, first=first))
+    if len(overlaps) > _NAMED:
+        lines.append(say.known.count("data.overlaps_more", len(overlaps) - _NAMED))
+    if overlaps:
         lines.append(say("  (rows rejected as unreadable or incomplete are not compared)"))
-    if report.number and report.refunds:
-        matched = f"{report.refunds_matched:,}"
-        lines.append(
-            say("{refunds} refunds, {matched} matched to a purchase", refunds=f"{report.refunds:,}", matched=matched)
+    if report.refunds:
+        said = "{n} refund, {matched} matched to a purchase|{n} refunds, {matched} matched to a purchase"
+        lines.append(say.count(said, report.refunds, matched=f"{report.refunds_matched:,}"))
+    services = list(report.not_merchandise.items())
+    if services:
+        named = [f"{item} {count:,}" for item, count in services[:_NAMED]]
+        named += [say.known("and_more", n=len(services) - _NAMED)] if len(services) > _NAMED else []
+        said = (
+            "{n} row is postage or the like, never recommended: {named}"
+            "|{n} rows are postage and the like, never recommended: {named}"
         )
-    if report.not_merchandise:
-        services = list(report.not_merchandise.items())
-        named = ", ".join(f"{item} {count:,}" for item, count in services[:_NAMED])
-        named += say(" and {more} more", more=len(services) - _NAMED) if len(services) > _NAMED else ""
-        count = f"{sum(report.not_merchandise.values()):,}"
-        lines.append(say("{rows} rows are postage and the like, never recommended: {named}", rows=count, named=named))
+        lines.append(say.count(said, sum(count for _, count in services), named=say.joined(named)))
     if report.bots:
-        lines.append(say("{bots} bot-like customers, left out of training", bots=f"{report.bots:,}"))
+        said = "{n} bot-like customer, left out of training|{n} bot-like customers, left out of training"
+        lines.append(say.count(said, report.bots))
     if report.future:
-        lines.append(say("{rows} rows lie in the future", rows=f"{report.future:,}"))
+        lines.append(say.count("{n} row lies in the future|{n} rows lie in the future", report.future))
     return lines
 
 
@@ -229,7 +219,7 @@ def history(screen: Screen, folder: Folder) -> None:
     import regard
 
     shop = regard.open(folder)
-    entries, say = shop.history(), Words(shop.config.language)
+    entries, say = shop.history(), screen.speak(shop.config.language)
     screen.show({"ingests": [_entry(entry) for entry in entries]}, lambda out: _history(out, entries, folder, say))
 
 
@@ -244,15 +234,16 @@ def _history(out: Console, entries: list[Ingest], folder: str, say: Words) -> No
         return
     number, at, rows, accepted, files = (say(name) for name in ("ingest", "at (UTC)", "rows", "accepted", "files"))
     made = table(number, at, rows, accepted, files, right=(number, rows, accepted), wide=files)
+    tables = {"items": say("items table"), "customers": say("customers table")}
     for entry in entries:
-        names = [Path(file["name"]).name for file in entry.report["files"]]
-        names += [say(f"unit {kind}") if say.language == "zh" else f"{kind} table" for kind in entry.report["tables"]]
+        names = list(_short([file["name"] for file in entry.report["files"]]).values())
+        names += [tables[kind] for kind in entry.report["tables"]]
         made.add_row(
             str(entry.number),
             entry.at[:16].replace("T", " "),
             f"{entry.report['rows']:,}",
             say("undone") if entry.undone else f"{entry.report['accepted']:,}",
-            ", ".join(names),
+            say.joined(names),
             style="dim" if entry.undone else "",
         )
     out.print(made)
@@ -268,8 +259,8 @@ def undo(
 
     shop = regard.open(folder)
     shop.undo(number)
-    said = Words(shop.config.language)("ingest {number} is taken back", number=number)
-    screen.show({"undone": number}, lambda out: out.print(said))
+    say = screen.speak(shop.config.language)
+    screen.show({"undone": number}, lambda out: out.print(say("ingest {number} is taken back", number=number)))
 
 
 def doctor(screen: Screen, folder: Folder) -> None:
@@ -277,34 +268,30 @@ def doctor(screen: Screen, folder: Folder) -> None:
     import regard
 
     shop = regard.open(folder)
-    report, say = shop.doctor(), Words(shop.config.language)
+    report, say = shop.doctor(), screen.speak(shop.config.language)
     screen.show(report.to_json(), lambda out: _doctor(out, report, say))
 
 
 def _doctor(out: Console, report: DoctorReport, say: Words) -> None:
-    from regard.report.speech import Speech
-
-    known = Speech(say.language)
-    rejected = say("{rows} rows rejected", rows=f"{report.rejected:,}")
-    heading(out, say("{events} events", events=f"{report.events:,}"), note=rejected)
+    rejected = say.count("{n} row rejected|{n} rows rejected", report.rejected)
+    heading(out, say.known.count("people.events", report.events), note=rejected)
     if not report.findings:
         out.print(say("Nothing is odd."))
     for finding in report.findings:
-        line = Text(f"{share(finding.count, finding.of):>8}  {known.finding(finding.name)}", style="bold")
-        unit = say(f"unit {finding.unit}") if say.language == "zh" else finding.unit
-        said = say("{count} of {of} {unit}", count=f"{finding.count:,}", of=f"{finding.of:,}", unit=unit)
+        line = Text(f"{share(finding.count, finding.of):>8}  {say.told(finding.name)}", style="bold")
+        whole = say.known.count(f"unit.{finding.unit}", finding.of)
+        said = say("{count} of {of}", count=f"{finding.count:,}", of=whole)
         line.append(f"  {said}", style="dim not bold")
         out.print(line)
-        out.print(Padding(Text(known.finding(finding.advice)), (0, 0, 0, 10)))
-        for example in finding.examples:
+        out.print(Padding(Text(say.told(finding.advice)), (0, 0, 0, 10)))
+        for example in finding.examples if finding.unit == "rows" else map(say.told, finding.examples):
             out.print(Padding(Text(example, style="dim", overflow="ellipsis", no_wrap=True), (0, 0, 0, 10)))
     if report.not_merchandise:
         out.print()
-        heading(out, say("Not merchandise"), note=say("never recommended; regard.toml has the last word"))
+        heading(out, say.known("data.services"), note=say("never recommended; regard.toml has the last word"))
         columns = [say(name) for name in ("item", "name", "why", "rows")]
         made = table(*columns, right=columns[3:], wide=columns[2], wrap=True)
         made.columns[0].max_width, made.columns[1].max_width = 20, 26
         for item, name, why, rows in report.not_merchandise:
-            reasons = "、".join(known.finding(reason) for reason in why.split(", ")) if say.language == "zh" else why
-            made.add_row(item, name, reasons, f"{rows:,}")
+            made.add_row(item, name, say.joined(map(say.told, why.split(", "))), f"{rows:,}")
         out.print(made)

@@ -20,9 +20,9 @@ class Finding:
 
     Args:
         name: the class.
-        count: rows, or customers or items where `unit` says so.
+        count: rows, or customers where `unit` says so.
         of: the whole of which `count` is a part.
-        unit: 'rows', 'customers' or 'items'.
+        unit: 'rows' or 'customers'.
         advice: what it means and what can be done, one line.
         examples: a few, as readable text.
     """
@@ -141,9 +141,7 @@ def _services(services: list[merchandise.Service], events: int) -> Finding:
         of=events,
         unit="rows",
         advice="postage and the like: counts as money, is never recommended; regard.toml has the last word",
-        examples=tuple(
-            f"{service.item} {service.name} ({', '.join(service.reasons)})" for service in services[:_EXAMPLES]
-        ),
+        examples=tuple(f"{service.item} {service.name}".rstrip() for service in services[:_EXAMPLES]),
     )
 
 

@@ -130,12 +130,16 @@ class IngestReport:
         """The outcome in one line."""
         said = []
         if self.files and not self.accepted and self.already_there:
-            said.append(f"nothing new: the store has all of these rows already ({self.already_there:,} counted once)")
+            said.append("nothing new: the store has all of these rows already")
         elif self.files or not self.tables:
-            said.append(f"{self.accepted:,} of {self.rows:,} rows accepted")
+            said.append(f"{self.accepted:,} of {_counted(self.rows)} accepted")
+        taken = "taken in" if self.number is not None else "would be taken in"
         for kind, rows in self.tables.items():
-            same = kind in self.tables_unchanged
-            said.append(f"{kind}: nothing new, {rows:,} rows known" if same else f"{kind}: {rows:,} rows taken in")
+            if kind in self.tables_unchanged:
+                known = "its row is known" if rows == 1 else f"all {_counted(rows)} are known"
+                said.append(f"{kind} table: nothing new, {known}")
+            else:
+                said.append(f"{kind} table: {_counted(rows)} {taken}")
         return "; ".join(said)
 
 
@@ -158,6 +162,15 @@ class Request:
     customers: Any = None
     dry_run: bool = False
     show: Callable[[Columns], None] | None = None
+
+
+def _counted(rows: int) -> str:
+    """So many rows.
+
+    >>> _counted(1), _counted(1200)
+    ('1 row', '1,200 rows')
+    """
+    return f"{rows:,} row{'' if rows == 1 else 's'}"
 
 
 def run(engine: Engine, catalog: Catalog, config: Config, request: Request, progress: Progress) -> IngestReport:
@@ -270,7 +283,7 @@ def _stage(
         staged = stage(
             engine.connection, source, mapping, table=STAGED, rejects="rejects", file=file, config=config
         )  # fmt: skip
-        progress.finish(f"{staged.rows + staged.rejected:,} rows")
+        progress.finish(_counted(staged.rows + staged.rejected))
         reports.append(
             FileReport(
                 name=source.name,
@@ -327,9 +340,9 @@ def _stage_tables(
         read = read_table(engine.connection, source, kind=kind, overrides={}, table=name)
         rows[kind] = read.rows
         if read.missing:
-            notes.append(f"{kind}: {read.missing:,} rows without an id, left out")
+            notes.append(f"{kind}: {_counted(read.missing)} without an id, left out")
         if read.repeated:
-            notes.append(f"{kind}: {read.repeated:,} rows whose id comes again later; the last one counts")
+            notes.append(f"{kind}: {_counted(read.repeated)} whose id comes again later; the last one counts")
         if not changes(engine, catalog.parts(version, kind), kind, name):
             unchanged.append(kind)
     return rows, unchanged, notes

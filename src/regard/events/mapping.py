@@ -88,7 +88,7 @@ class Mapping:
     def describe(self) -> list[tuple[str, str, str]]:
         """Rows (field, column, how it is read) to show before anything is written."""
         rows = [
-            (name, (" and " if name == "time" and self.joined else " or ").join(columns), self._how(name))
+            (name, (" + " if name == "time" and self.joined else " / ").join(columns), self._how(name))
             for name, columns in self.columns.items()
         ]
         if self.behaviour:
