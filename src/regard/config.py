@@ -18,6 +18,9 @@ SCHEMA_VERSION = 1
 
 CONFIG_NAME = "regard.toml"
 
+LANGUAGES = ("en", "zh")
+"""What reports, answers and simulated shops are written in."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -58,8 +61,8 @@ class Config:
             raise ConfigError(
                 f"unknown time zone '{self.time_zone}'", hint="use an IANA name such as Europe/London or Asia/Shanghai"
             ) from None
-        if self.language not in ("en", "zh"):
-            raise ConfigError(f"unknown language '{self.language}'", hint="en or zh")
+        if self.language not in LANGUAGES:
+            raise ConfigError(f"unknown language '{self.language}'", hint=" or ".join(LANGUAGES))
         if self.clock not in ("", "clock", "order", "none"):
             raise ConfigError(f"clock is '{self.clock}'", hint="clock, order or none")
         if self.session_gap <= 0 or any(days <= 0 for days in self.horizons):

@@ -163,7 +163,7 @@ def test_evaluate_fits_before_the_cut_once_for_each_question_and_keeps_the_verdi
     assert fitted == [(cut, 11, found.split["mask"]), (cut, 11, "seen")]
     assert (shop.log().time.max() - fitted[0][0]) / 86_400 == pytest.approx(30, abs=1)
     assert (found.split["hash"], again.split["mask"]) == (again.split["hash"], "seen")
-    assert shop.models.get("m1").evaluation["split"]["mask"] == "seen"
+    assert shop.models.get("m1").evaluation["split"]["mask"] == found.split["mask"]
     assert len(found.baselines) >= 7
 
 

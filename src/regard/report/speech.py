@@ -10,9 +10,9 @@ from importlib.resources import files
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from regard.config import LANGUAGES
 from regard.errors import UsageError
 
-LANGUAGES = ("en", "zh")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 MISSING = "–"
 
@@ -42,7 +42,7 @@ class Speech:
 
     def __init__(self, language: str, *, zone: str = "UTC", currency: str = "") -> None:
         if language not in LANGUAGES:
-            raise UsageError(f"unknown language '{language}'", hint="en or zh")
+            raise UsageError(f"unknown language '{language}'", hint=" or ".join(LANGUAGES))
         self.language, self.zone, self.currency = language, ZoneInfo(zone), currency
         self._column = LANGUAGES.index(language)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from regard.config import LANGUAGES
 from regard.errors import UsageError
 
 
@@ -89,5 +90,5 @@ class Settings:
             wrong.append("horizons")
         if wrong:
             raise UsageError(f"a shop cannot be drawn with {wrong[0]} = {getattr(self, wrong[0])!r}")
-        if self.language not in ("en", "zh"):
-            raise UsageError(f"unknown language '{self.language}'", hint="en or zh")
+        if self.language not in LANGUAGES:
+            raise UsageError(f"unknown language '{self.language}'", hint=" or ".join(LANGUAGES))

@@ -28,7 +28,8 @@ def write_card(facts: Mapping[str, Any]) -> str:
         f"- `--steps {facts['steps']}` with the same data, seed, threads and version gives the same weights on one machine.",
         "- Held-back last slice: "
         + (
-            f"NDCG@10 {held:.4f} when training stopped (it chose the number of steps)."
+            f"NDCG@10 {held:.4f} at the best of {len(facts['curve'])} looks; it chose the number of steps and the co-visits' weight, "
+            f"{facts['covisits']:g}."
             if held is not None
             else "too few customers to hold anything back."
         ),
