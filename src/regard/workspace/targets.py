@@ -28,27 +28,33 @@ def targets(seen: Iterable[str], configured: tuple[str, ...] = ()) -> tuple[str,
         seen: behaviours of events that name an item. configured: `targets` of regard.toml; they win.
 
     Raises:
-        ConfigError: none of the configured behaviours was ever seen.
-        InputError: no event names an item.
+        ConfigError: none of the configured behaviours was seen, or those that were can never be targets.
+        InputError: no event names an item, or all that do are of behaviours that can never be targets.
 
     >>> targets(["view_item", "like", "favourite"])
     ('favourite', 'like')
     """
-    present = set(seen) - NEVER_TARGET
+    named = set(seen)
+    present = named - NEVER_TARGET
+    if not named:
+        raise InputError(
+            "no event names an item: there is nothing to recommend", hint="ingest a log with an item column"
+        )
+    if not present:
+        raise InputError(
+            f"nobody has wanted an item yet: every event that names one is of the behaviour {' or '.join(sorted(named))}",
+            hint="ingest purchases, carts, plays, views or the like as well",
+        )
     if configured:
         kept = tuple(name for name in configured if name in present)
         if not kept:
             raise ConfigError(
-                f"no event is of the target behaviour {' or '.join(configured)}",
-                hint=f"set targets in regard.toml to one of: {', '.join(sorted(present)) or 'nothing seen yet'}",
+                f"no event of the behaviour {' or '.join(configured)} can be a target",
+                hint=f"set targets in regard.toml to one of: {', '.join(sorted(present))}",
             )
         return kept
     for rank in STRENGTH:
         kept = tuple(name for name in rank if name in present)
         if kept:
             return kept
-    if present:
-        return tuple(sorted(present))
-    raise InputError(
-        "no event names an item: there is nothing to recommend", hint="regard ingest a log with an item column"
-    )
+    return tuple(sorted(present))
