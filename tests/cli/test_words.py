@@ -104,6 +104,8 @@ def test_progress_and_notes_are_told_in_chinese() -> None:
     assert len(said) > 25
     assert {text for text in said if Words("zh").told(text) == text} == set()
     assert {text for text in said if Words("en").told(text) != text} == set()
+    own = "behaviours kept as the shop calls them: lecture, training, special events"
+    assert Words("zh").told(own) == "行为沿用本店的叫法：lecture, training, special events"
 
 
 def test_how_columns_are_read_is_told_in_chinese() -> None:

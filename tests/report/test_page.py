@@ -13,7 +13,9 @@ import jsonschema
 import pytest
 
 from regard.errors import UsageError
+from regard.events.recognise_shapes import SHAPES
 from regard.report import Customer, Deed, ReportData, Totals, render, write
+from regard.report.speech import catalogue
 
 HOSTILE = "<script>alert('x')</script> & \"lamp\" '); } </style>"
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -145,6 +147,27 @@ def test_what_came_in_is_named_in_plain_words(full: ReportData) -> None:
     assert "3,100 rows of postage, charges and the like, never recommended" in english
     assert "3,100 行为邮费、手续费等，从不推荐" in chinese
     assert "未接受：没有顾客" in chinese
+
+
+def test_notes_on_files_and_bots_are_in_the_language_of_the_page(full: ReportData) -> None:
+    notes = [shape.note for shape in SHAPES]
+    notes += [
+        "no customer id: each session is taken as a customer",
+        "behaviours kept as the shop calls them: rent, lend",
+    ]
+    file = {"name": "u.data", "rows": 9, "rejected": 0, "columns": [], "notes": notes}
+    told = replace(full, ingests=({**full.ingests[0], "files": [file], "overlaps": []},))
+    english, chinese = (Page(render(told, language=language)).text for language in ("en", "zh"))
+    assert [note for note in notes if note not in english] == [] and [note for note in notes if note in chinese] == []
+    assert "没有表头：用户、商品、评分、秒，同 MovieLens 和亚马逊评分" in chinese
+    assert "没有顾客编号：每个 session 当作一位顾客" in chinese and "行为沿用本店的叫法：rent, lend" in chinese
+    assert "17841: 812 acts on an active day" in english and "17841：活跃日平均 812 次行为" in chinese
+
+
+def test_whatever_a_finding_counts_has_a_phrase() -> None:
+    schema = json.loads((files("regard.schemas") / "doctor.json").read_text("utf-8"))
+    units = schema["properties"]["findings"]["items"]["properties"]["unit"]["enum"]
+    assert {f"unit.{unit}" for unit in units} == {key for key in catalogue()["phrases"] if key.startswith("unit.")}
 
 
 @pytest.mark.parametrize("name", ["evaluate", "ingest", "doctor"])

@@ -85,6 +85,21 @@ def test_findings_of_the_store_in_chinese() -> None:
     assert Speech("en").finding("unreadable quantity") == "unreadable quantity"
 
 
+def test_what_belongs_to_the_shop_is_no_name_of_a_field() -> None:
+    chinese = Speech("zh")
+    assert chinese.finding("item: 900 acts on an active day") == "item：活跃日平均 900 次行为"
+    assert chinese.finding("behaviours kept as the shop calls them: value") == "行为沿用本店的叫法：value"
+
+
+@pytest.mark.parametrize("pattern", catalogue()["findings"])
+def test_a_finding_and_its_translation_hold_as_many_things(pattern: str) -> None:
+    things = [str(number) for number in range(pattern.count("{}") + pattern.count("{field}"))]
+    assert not {"{}", "{field}"} <= set(re.findall(r"{\w*}", pattern))
+    said = Speech("zh").finding(pattern.replace("{field}", "0").format(*things))
+    chinese = catalogue()["findings"][pattern]
+    assert said == chinese.format(*things, field="0") and all(thing in said for thing in things)
+
+
 def test_everything_that_the_store_finds_has_chinese_words(tmp_path: Path) -> None:
     head = "customer,behaviour,item,time,order,quantity,price,item_name"
     rows = [f"c{n % 20},purchase,i{n},2024-01-{n % 28 + 1:02},o{n},1,2.0,Lamp {n}" for n in range(60)]
@@ -112,6 +127,7 @@ def test_everything_that_the_store_finds_has_chinese_words(tmp_path: Path) -> No
     store.ingest([str(tmp_path / "a.csv"), str(tmp_path / "b.csv")])
     report = store.doctor()
     said = {text for found in report.findings for text in (found.name, found.advice)}
+    said |= {text.replace("robot", "7") for found in report.findings if found.unit != "rows" for text in found.examples}
     said |= {reason for service in report.not_merchandise for reason in service[2].split(", ")}
     assert len(said) > 18
     chinese = Speech("zh")

@@ -161,32 +161,13 @@ TOLD = {
     "decimal comma": "小数点为逗号",
     "carried down within the order": "空缺时沿用同一订单的值",
     "order of events, no clock": "事件的次序，没有时间",
-    # what a person should know of a file or a table
-    "no customer id: each {} is taken as a customer": "没有顾客编号：每个 {} 当作一位顾客",
-    "Shopify orders: one line per item, what stands on an order's first line counts for all of them": (
-        "Shopify 订单：每件商品一行，订单首行的内容适用于各行"
-    ),
-    "Segment records: identified users by userId, others by anonymousId": (
-        "Segment 记录：已识别用户按 userId，其他按 anonymousId"
-    ),
-    "GA4 export: signed-in users by user_id, others by user_pseudo_id": (
-        "GA4 导出：登录用户按 user_id，其他按 user_pseudo_id"
-    ),
-    "Tianchi's codes: 1 view, 2 favourite, 3 cart, 4 purchase": "天池的编码：1 浏览，2 收藏，3 加购，4 购买",
-    "no header: user, item, category, behaviour, seconds, as in Taobao's UserBehavior": (
-        "没有表头：用户、商品、类目、行为、秒，同淘宝 UserBehavior"
-    ),
-    "no header: user, item, rating, seconds, as in MovieLens and Amazon's ratings": (
-        "没有表头：用户、商品、评分、秒，同 MovieLens 和亚马逊评分"
-    ),
-    "behaviours kept as the shop calls them: {}": "行为沿用本店的叫法：{}",
+    # what a person should know of a table
     "items: {} row(s) without an id, left out": "商品表：{} 行没有编号，未采用",
     "customers: {} row(s) without an id, left out": "顾客表：{} 行没有编号，未采用",
     "items: {} row(s) whose id comes again later; the last one counts": "商品表：{} 行的编号后面再次出现，以最后一行为准",
     "customers: {} row(s) whose id comes again later; the last one counts": (
         "顾客表：{} 行的编号后面再次出现，以最后一行为准"
     ),
-    "{}: {} acts on an active day": "{}：活跃日平均 {} 次行为",
     # progress
     "reading {}": "读取 {}",
     "checking rows": "检查各行",

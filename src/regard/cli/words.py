@@ -70,6 +70,9 @@ class Words:
         return (None if self.language == "en" else self._told(text)) or text
 
     def _told(self, text: str) -> str | None:
+        found = self.known.finding(text)
+        if found != text:
+            return found
         for pattern, chinese in TOLD.items():
             match = re.fullmatch(re.escape(pattern).replace(r"\{\}", "(.+)").replace(r"\(s\)", "s?"), text)
             if match:
@@ -78,8 +81,7 @@ class Words:
             parts = [self._told(part) for part in text.split(mark)] if mark in text else [None]
             if None not in parts:
                 return full.join(part or "" for part in parts)
-        found = self.known.finding(text)
-        return None if found == text else found
+        return None
 
     def _said(self, text: str) -> str:
         return CHINESE.get(text, text) if self.language == "zh" else text

@@ -84,7 +84,8 @@ def _class(name: str, label: str, count: int, read: int, findings: Mapping[str, 
 def _told(finding: Json | None, say: Speech) -> dict[str, Any]:
     if finding is None:
         return {"advice": "", "examples": [], "folded": ""}
-    examples = list(finding["examples"])
+    own = finding["unit"] == "rows"  # examples of rows are the shop's own text
+    examples = [text if own else say.finding(text) for text in finding["examples"]]
     return {
         "advice": say.finding(finding["advice"]),
         "examples": examples,
@@ -148,7 +149,7 @@ def _file(file: Json, names: dict[str, str], say: Speech) -> dict[str, Any]:
         "name": names[str(file["name"])],
         "rows": say.number(file["rows"]),
         "rejected": say.number(file["rejected"]),
-        "notes": list(file["notes"]),
+        "notes": [say.finding(note) for note in file["notes"]],
     }
 
 

@@ -160,8 +160,9 @@ class Speech:
         if self.language == "en":
             return text
         for pattern, chinese in catalogue()["findings"].items():
-            match = re.fullmatch(re.escape(pattern).replace(r"\{\}", "(.+)"), text)
+            form = re.escape(pattern).replace(r"\{field\}", "(?P<field>.+)").replace(r"\{\}", "(.+)")
+            match = re.fullmatch(form, text)
             if match:
-                fields = catalogue()["fields"]
-                return str(chinese).format(*(fields.get(part, part) for part in match.groups()))
+                fields = {name: catalogue()["fields"].get(part, part) for name, part in match.groupdict().items()}
+                return str(chinese).format(*match.groups(), **fields)
         return text
