@@ -13,7 +13,7 @@ from regard.sequences.ragged import Ragged
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """What is known of the items beside their ids: a bag of features each (words, category levels, brand, price band).
+    """What is known of the items beside their ids: a bag of features each (words, category levels, brand, price band, tags).
 
     Args:
         names: F feature names such as 'word:lamp', 'category:lights', 'brand:acme', 'price:3'.
