@@ -32,6 +32,12 @@ _METRICS = ("ndcg_at_10", "hr_at_10", "recall_at_10")
 TITLES: dict[str, tuple[str, str]] = {
     "ingest": ("Taking events in", "导入速度"),
     "online_retail": ("Online Retail: the first basket after the cut", "Online Retail：切分日之后的第一个购物篮"),
+    "taobao_all": ("Taobao: one purchase held out, every behaviour read", "Taobao：留出一次购买，读取全部行为"),
+    "taobao_purchases": ("The same, purchases alone", "同上，只读取购买"),
+    "simulated": (
+        "Simulated shops: does the model use what the truth depends on?",
+        "模拟商店：模型是否用到了真相所依赖的信息？",
+    ),
     "demo": ("The simulated shop of `make demo`", "`make demo` 的模拟商店"),
 }
 """Headings of the blocks; a block that is not named here has none, as the text around it says what it is."""
@@ -49,6 +55,18 @@ _WORDS: dict[str, tuple[str, str]] = {
         "与最佳基线（{name}）的差值：{mean}（{low} 至 {high}）。",
     ),
     "trained": ("Trained in {seconds} s.", "训练用时 {seconds} 秒。"),
+    "taken": ("What is taken away", "去掉的信息"),
+    "matters": ("NDCG@10 lost where the truth depends on it", "真相依赖它时 NDCG@10 的损失"),
+    "does_not": ("where it does not", "真相不依赖它时的损失"),
+    "shuffle": ("order of events", "事件的先后"),
+    "remove_time": ("time", "时间"),
+    "merge_behaviours": ("behaviours", "行为类型"),
+    "simulated": (
+        "{n} customers of {shops} shops, NDCG@10 {ndcg}. The reason shown first is the true cause {first} of the time, the "
+        "latest event {latest} (difference {low} to {high}); the cause is among the first three reasons {three} of the time.",
+        "{shops} 家商店的 {n} 位顾客，NDCG@10 为 {ndcg}。首先给出的理由有 {first} 就是真正的原因，最近一次事件则只有 {latest}"
+        "（差值 {low} 至 {high}）；前三条理由中包含真正原因的占 {three}。",
+    ),
     "hardware": ("{cores} cores, {machine}, {system}, Python {python}.", "{cores} 核，{machine}，{system}，Python {python}。"),
     "ingest": (
         "{events} events from one Parquet file: {ingest} s to take in, {pack} s to pack into sequences, {total} s in all, "
@@ -81,6 +99,8 @@ def block(name: str, result: Mapping[str, Any], language: str) -> str:
         return f"{heading}```console\n$ {result['command']}\n{result['output'].rstrip()}\n```\n"
     if "ingest_seconds" in result:
         return f"{heading}{_ingest(result, column)}\n"
+    if "together" in result:
+        return f"{heading}{_simulated(result, column)}\n"
     if "metrics" in result and "baselines" in result:
         return f"{heading}{_table(result, language)}\n"
     raise SystemExit(f"benchmarks/results/{name}.json: no table is known for this shape")
@@ -95,6 +115,25 @@ def _ingest(result: Mapping[str, Any], column: int) -> str:
         peak=f"{result['peak_mb']:,}",
     )
     return f"{said}{'' if column else ' '}{_hardware(result, column)}\n\n`{result['command']}`"
+
+
+def _simulated(result: Mapping[str, Any], column: int) -> str:
+    found = result["together"]
+    lines = [[_WORDS[word][column] for word in ("taken", "matters", "does_not")], ["---", "---:", "---:"]]
+    for name, cases in found["ablations"].items():
+        drops = [cases[case]["drop"] for case in ("matters", "does_not")]
+        cells = [f"{drop['mean']:.4f} ({drop['interval'][0]:.4f} – {drop['interval'][1]:.4f})" for drop in drops]
+        lines.append([_WORDS[name][column], *cells])
+    cause = found["cause"]
+    low, high = cause["difference"]["interval"]
+    said = _WORDS["simulated"][column].format(
+        n=f"{found['ndcg_at_10']['n']:,}", shops=len(result["shops"]), ndcg=f"{found['ndcg_at_10']['mean']:.4f}",
+        first=f"{cause['first_is_cause']['mean']:.1%}", latest=f"{cause['latest_is_cause']['mean']:.1%}",
+        three=f"{cause['cause_in_first_three']['mean']:.1%}", low=f"{low:.1%}", high=f"{high:.1%}",
+    )  # fmt: skip
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    space = "" if column else " "
+    return f"{table}\n\n{said}{space}{_hardware(result, column)}\n\n`{result['command']}`"
 
 
 def _hardware(result: Mapping[str, Any], column: int) -> str:

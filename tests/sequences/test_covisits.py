@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -59,6 +60,17 @@ def counted_plainly(view: View) -> np.ndarray:
 def test_the_counts_are_those_of_brute_force(draw_log: LogOf, seed: int, clock: str) -> None:
     view = view_of(draw_log(seed=seed, customers=9, clock=clock))
     np.testing.assert_allclose(covisits(view).toarray(), counted_plainly(view), rtol=1e-4, atol=1e-5)
+
+
+def test_of_a_long_log_some_customers_are_counted_whole(draw_log: LogOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    view = view_of(draw_log(customers=60))
+    whole = covisits(view).toarray()
+    monkeypatch.setattr("regard.sequences.covisits.COUNTED", view.log.events // 2)
+    some = covisits(view).toarray()
+    assert some.shape == whole.shape and 0.2 * whole.sum() < some.sum() < 0.8 * whole.sum()
+    assert np.array_equal(some, covisits(view).toarray())
+    monkeypatch.setattr("regard.sequences.covisits.COUNTED", view.log.events)
+    assert np.array_equal(covisits(view).toarray(), whole)
 
 
 def test_neighbours_are_each_items_largest_shares(draw_log: LogOf) -> None:

@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from regard.events.schema import NEVER_TARGET
+from regard.sequences.log import Log
 from regard.sequences.view import View
 
 BACK_DECAY = 0.8
@@ -24,6 +25,9 @@ REACH = (2, 10)
 
 BACKWARDS = 0.5
 """What a pair speaks against the order in which it was wanted, of what it speaks along it."""
+
+COUNTED = 3_000_000
+"""Events whose pairs are counted; of a longer log, those of customers drawn at random. More cost memory and tell nothing new."""
 
 POWER_STEPS = 4
 """Passes that sharpen the coordinates; more no longer change them."""
@@ -54,7 +58,7 @@ def covisits(view: View) -> Any:
 
     Source: sequential co-visit counts as in item-to-item k-nearest-neighbour recommenders.
     """
-    log = view.log
+    log = _some(view.log)
     rows = np.flatnonzero(~log.is_behaviour(NEVER_TARGET) & np.append(log.merchandise, False)[log.item])
     V, owner = len(log.items), log.owner[rows]
     none: Any = sp.csr_matrix((np.empty(0, np.float32), (rows[:0], rows[:0])), shape=(V, V))
@@ -74,6 +78,14 @@ def covisits(view: View) -> Any:
     total.setdiag(0)
     total.eliminate_zeros()
     return total
+
+
+def _some(log: Log) -> Log:
+    """The log, or where it is long as many of its customers as have COUNTED events."""
+    if log.events <= COUNTED:
+        return log
+    drawn = np.random.default_rng(0).permutation(len(log))
+    return log.take(np.sort(drawn[np.cumsum(log.lengths[drawn]) <= COUNTED]))
 
 
 def neighbours(counts: Any, *, width: int) -> Neighbours:
