@@ -7,6 +7,7 @@ too much, so they only give it its first coordinates; their weight in the answer
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,13 @@ class Neighbours:
 
     items: NDArray[np.int32]
     weights: NDArray[np.float32]
+
+    @cached_property
+    def matrix(self) -> Any:
+        """Sparse [V, V + 1], the same; column V is none."""
+        V, K = self.items.shape
+        start = np.arange(V + 1) * K
+        return sp.csr_matrix((self.weights.ravel(), self.items.ravel(), start), shape=(V, V + 1))
 
 
 def covisits(view: View) -> Any:
@@ -105,19 +113,17 @@ def neighbours(counts: Any, *, width: int) -> Neighbours:
     return Neighbours(items=items, weights=weights)
 
 
-def lift(near: Neighbours, recent: NDArray[np.int64], back: NDArray[np.float32]) -> NDArray[np.float32]:
-    """float32 [N, V], log(1 + how much the co-visits of N questions' latest events speak for each item).
+def lift(near: Neighbours, recent: NDArray[np.int64], back: NDArray[np.float32]) -> Any:
+    """Sparse float32 [N, V + 1], log(1 + how much the co-visits of N questions' latest events speak for each item); column V is none.
 
     Args:
         near: of V items. recent: [N, M] items of the latest events, V for none. back: [N, M] how many baskets ago.
     """
-    N, V = len(recent), len(near.items)
+    (N, M), V = recent.shape, len(near.items)
     fade = np.float32(BACK_DECAY) ** back * (recent < V)
     fade /= np.maximum(fade.sum(axis=1, keepdims=True), 1e-6)
-    known = np.minimum(recent, V - 1)
-    cell = np.arange(N)[:, None, None] * (V + 1) + near.items[known]  # [N, M, K]
-    spoken = np.bincount(cell.ravel(), (fade[..., None] * near.weights[known]).ravel(), minlength=N * (V + 1))
-    return np.log1p(spoken.reshape(N, V + 1)[:, :-1].astype(np.float32))
+    events = sp.csr_matrix((fade.ravel(), np.minimum(recent, V - 1).ravel(), np.arange(N + 1) * M), shape=(N, V))
+    return (events @ near.matrix).log1p()
 
 
 def coordinates(counts: Any, *, width: int) -> NDArray[np.float32]:

@@ -182,6 +182,6 @@ class Loop:
             z = covisits = np.empty((0, 0), dtype=np.float32)
             if scores:
                 z = self._logits(read, batch).dense(slice(0, len(chosen)))[:, :-1].numpy()
-                covisits = lift(self.near, batch.recent[batch.asked], batch.recent_back[batch.asked])
+                covisits = lift(self.near, batch.recent[batch.asked], batch.recent_back[batch.asked]).toarray()[:, :-1]
             yield Answered(rows=chosen, scores=z, covisits=covisits, told=told)
         self.network.load_state_dict(live)

@@ -196,7 +196,8 @@ class Runtime:
         weights, popularity, V = self._weights, self._artefact.counts["popularity"], len(self.view_items)
         z = np.zeros((len(state), V + 1), dtype=np.float32)  # column V takes what belongs to no item
         if weights["covisits"]:
-            z[:, :V] = self._covisits(batch)
+            near = self._covisits(batch)
+            z[np.repeat(np.arange(len(z)), np.diff(near.indptr)), near.indices] = near.data
         z[:, :V] += state[:, 0] @ weights["items"].T
         z[:, :V] += weights["bias"]
         if popularity.shape[1]:
@@ -213,7 +214,7 @@ class Runtime:
         weights, popularity = self._weights, self._artefact.counts["popularity"]
         z: NDArray[np.float32] = np.einsum("bd,bkd->bk", state[:, 0], weights["items"][items]) + weights["bias"][items]
         if weights["covisits"]:
-            z += np.take_along_axis(self._covisits(batch), items, axis=1)
+            z += np.take_along_axis(self._covisits(batch).toarray(), items, axis=1)
         if popularity.shape[1]:
             z += np.einsum("bc,bkc->bk", self._share(state), popularity[items])
         if self._settings.pointer_heads:
@@ -227,9 +228,10 @@ class Runtime:
         told += self._weights["popularity.bias"]
         return told
 
-    def _covisits(self, batch: Batch) -> NDArray[np.float32]:
-        """float32 [B, V], what co-visits add to the logits."""
-        counts = self._artefact.counts
-        near = Neighbours(items=counts["near"], weights=counts["near_weight"])
-        found: NDArray[np.float32] = self._weights["covisits"] * lift(near, batch.recent[:, 0], batch.recent_back[:, 0])
-        return found
+    @cached_property
+    def _near(self) -> Neighbours:
+        return Neighbours(items=self._artefact.counts["near"], weights=self._artefact.counts["near_weight"])
+
+    def _covisits(self, batch: Batch) -> Any:
+        """Sparse float32 [B, V + 1], what co-visits add to the logits."""
+        return lift(self._near, batch.recent[:, 0], batch.recent_back[:, 0]) * self._weights["covisits"][0]
