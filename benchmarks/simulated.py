@@ -1,6 +1,6 @@
 """On shops whose truth is known: does the model use what the truth depends on, and does it name the true cause?
 
-    python -m benchmarks.simulated --customers 3000 --shops 7 8 --seeds 3 --json benchmarks/results/simulated.json
+    python -m benchmarks.simulated --shops 7 8 --seeds 3 --json benchmarks/results/simulated.json
 
 For each of order, time and behaviours (see `regard.evaluation.edit.ablations`): in a shop where the truth depends on it,
 taking it away must cost accuracy; in a variant where the truth does not, it must not. In the shop itself, the reason shown
@@ -53,8 +53,8 @@ Values = dict[str, NDArray[np.float64]]
 def main() -> None:
     """Draw, fit, take away, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--customers", type=int, default=3000)
-    parser.add_argument("--steps", type=int, default=400, help="of each training")
+    parser.add_argument("--customers", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=300, help="of each training")
     parser.add_argument("--explained", type=int, default=300, help="purchases of a shop whose cause is looked for")
     parser.add_argument("--shops", type=int, nargs="+", default=[7, 8], help="seeds of the shops")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of every model")
