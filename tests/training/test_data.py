@@ -79,3 +79,12 @@ def test_the_other_behaviours_weigh_together_as_much_as_the_plan_says(
     assert data.weight[data.side].sum() * data.sides / len(data.side) == pytest.approx(
         data.plan.side_share * main, rel=1e-3
     )
+
+
+def test_a_batch_of_which_nothing_is_asked_moves_nothing(view_of: ViewOf) -> None:
+    setup = set_up(view_of())
+    setup.data.weight[:], setup.data.gap[:] = 0, 0
+    loop = setup.loop(0)
+    bias = loop.network.bias.detach().clone()
+    tally = loop.run(2)
+    assert tally.loss == 0 and tally.steps == 2 and torch.equal(loop.network.bias, bias)

@@ -130,14 +130,14 @@ class Loop:
 
     def _losses(self, lesson: Lesson) -> tuple[Tensor, Tensor]:
         read = self.network(self._tensors(lesson.batch))
-        hazard = torch.zeros(())
+        hazard = read.state.sum() * 0  # where nothing is asked of a batch, its gradients are zero
         horizons = lesson.horizons
         if horizons is not None and float(horizons.weight.sum()) > 0:
             told = self.network.wanted_within(read.state, horizons.days)
             each = F.binary_cross_entropy_with_logits(told, horizons.wanted, reduction="none")
             hazard = (each * horizons.weight).sum() / horizons.weight.sum()
         if float(lesson.answers.weight.sum()) == 0:
-            return hazard * 0, hazard
+            return read.state.sum() * 0, hazard
         logits = self._logits(read, lesson.batch)
         return chunked_loss(logits, lesson.answers, fast=self.fast, scratch=self.scratch), hazard
 
