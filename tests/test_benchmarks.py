@@ -126,3 +126,25 @@ def test_a_simulated_shop_is_measured(tmp_path: Path, monkeypatch: pytest.Monkey
     for found in (shop["ablations"]["remove_time"][case] for case in ("matters", "does_not")):
         assert found["drop"]["mean"] == pytest.approx(found["with"]["mean"] - found["without"]["mean"])
     assert result["together"] == {name: shop[name] for name in result["together"]}
+
+
+RESULTS = Path(simulated.__file__).parent / "results"
+
+
+def test_what_is_said_of_the_simulated_shops_was_measured() -> None:
+    result = json.loads((RESULTS / "simulated.json").read_text(encoding="utf-8"))
+    found = result["together"]
+    assert len({shop["seed"] for shop in result["shops"]}) >= 2
+    assert found["cause"]["difference"]["interval"][0] > 0, "the latest event is as often the cause"
+    assert set(found["ablations"]) == set(simulated.SWITCHES)
+    for name, cases in found["ablations"].items():
+        assert cases["matters"]["drop"]["interval"][0] > 0, name
+        assert cases["does_not"]["drop"]["interval"][0] <= 0, name
+
+
+def test_several_behaviours_are_worth_a_fifth_more_than_purchases_alone() -> None:
+    every, alone = (
+        json.loads((RESULTS / f"taobao_{name}.json").read_text(encoding="utf-8")) for name in ("all", "purchases")
+    )
+    assert every["split"]["hash"] == alone["split"]["hash"] and len(every["steps"]) == len(alone["steps"]) >= 3
+    assert every["metrics"]["ndcg_at_10"]["mean"] >= 1.2 * alone["metrics"]["ndcg_at_10"]["mean"]
