@@ -38,7 +38,6 @@ TITLES: dict[str, tuple[str, str]] = {
         "Simulated shops: does the model use what the truth depends on?",
         "模拟商店：模型是否用到了真相所依赖的信息？",
     ),
-    "demo": ("The simulated shop of `make demo`", "`make demo` 的模拟商店"),
 }
 """Headings of the blocks; a block that is not named here has none, as the text around it says what it is."""
 
