@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from regard.errors import UsageError
-from regard.insight import Ask, Deletion, Shop, effects, explain, recommend
+from regard.insight import Ask, Deletion, Shop, effects, explain, given, recommend
 
 
 def test_effects_are_what_each_event_pulls(shop: Shop) -> None:
@@ -43,7 +43,7 @@ def test_blocks_do_not_change_effects(shop: Shop, monkeypatch: pytest.MonkeyPatc
 def test_reasons_are_readable_lines(shop: Shop) -> None:
     (answer,) = recommend(shop, [Ask(customer="bob")], n=1, why=True)
     assert [reason.text for reason in answer.items[0].reasons] == [
-        "because you bought it on 10 February (2 times)",
+        "because you bought it 2 times, last on 10 February",
         "because you bought blue cup on 4 January",
     ]
     first = answer.items[0].reasons[0]
@@ -52,7 +52,7 @@ def test_reasons_are_readable_lines(shop: Shop) -> None:
 
 def test_reasons_in_chinese(shop: Shop) -> None:
     (answer,) = recommend(replace(shop, language="zh"), [Ask(customer="bob")], n=1, why=True)
-    assert answer.items[0].reasons[0].text == "因为您在2月10日购买了它（共2次）"
+    assert answer.items[0].reasons[0].text == "因为您2次购买了它，最近一次是2月10日"
 
 
 def test_an_item_that_nothing_speaks_for_says_that_others_want_it(shop: Shop) -> None:
@@ -107,6 +107,45 @@ def test_an_explanation_names_what_speaks_for_and_against(shop: Shop, pairs) -> 
     assert [(reason.item, reason.effect) for reason in answer.reasons][:2] == [("lamp", -4.0), ("lamp", -4.0)]
     assert answer.reasons[0].text == "you bought red lamp on 3 January"
     assert (answer.rank, answer.score, answer.model_version) == (4, -8.0, "m1")
+
+
+def test_where_nothing_is_left_to_recommend_nothing_is_explained(shop: Shop) -> None:
+    with pytest.raises(UsageError, match="nothing is left to recommend to customer 'ann'"):
+        explain(shop, "ann", "")
+
+
+def test_a_return_is_told_as_its_purchase(shop: Shop, log_of) -> None:
+    rows = [("ann", "purchase", "lamp", 2), ("ann", "refund", "lamp", 9), ("ann", "refund", "tea", 9)]
+    log = log_of(rows, items=["lamp", "post", "cup", "tea", "vase", "bulb"])
+    counted = replace(shop, log=log, ranker=replace(shop.ranker, behaviours=("purchase", "refund")))
+    found = effects(counted.ranker, log, counted.now, log.items.codes(["bulb"]))
+    assert [sorted(group.tolist()) for group in found.groups] == [[2], [0, 1]]
+    (reason,) = recommend(counted, [Ask(customer="ann")], n=1, why=True)[0].items[0].reasons
+    assert (reason.text, reason.behaviour, reason.times) == ("because you bought red lamp on 3 January", "purchase", 1)
+    assert reason.effect == 10.0  # both events pull the bulb
+
+
+def told(shop: Shop, *events: object, language: str = "en", customer: str | None = None) -> list[tuple]:
+    """The first item's reasons in a shop that knows nothing but purchases."""
+    bought = replace(shop, log=shop.log.where(shop.log.is_behaviour(("purchase",))), language=language)
+    bought = replace(bought, ranker=replace(shop.ranker, behaviours=("purchase",)))
+    (answer,) = recommend(bought, [Ask(customer=customer, events=given(events))], n=1, why=True)
+    return [(reason.text, reason.behaviour, reason.time) for reason in answer.items[0].reasons]
+
+
+def test_what_is_told_is_called_what_it_was_whatever_it_is_read_as(shop: Shop) -> None:
+    looked = {"item": "lamp", "behaviour": "view_item"}
+    assert told(shop, "lamp") == [("because red lamp is in your basket", "add_to_cart", None)]
+    assert told(shop, looked) == [("because you looked at red lamp", "view_item", None)]
+    assert told(shop, "lamp", language="zh")[0][0] == "因为red lamp在您的购物车里"
+    assert told(shop, looked, language="zh")[0][0] == "因为您浏览了red lamp"
+
+
+def test_a_view_is_not_mixed_up_with_the_purchases_it_is_read_as(shop: Shop) -> None:
+    assert sorted(told(shop, {"item": "lamp", "behaviour": "view_item"}, customer="ann")) == [
+        ("because you bought red lamp on 3 January", "purchase", "1970-01-03T00:00:00+00:00"),
+        ("because you looked at red lamp", "view_item", None),
+    ]
 
 
 def test_an_item_that_is_no_candidate_has_no_rank(shop: Shop) -> None:

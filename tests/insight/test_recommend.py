@@ -103,6 +103,26 @@ def test_a_stranger_gets_what_sells_now(shop: Shop) -> None:
     ]
 
 
+def test_a_stranger_is_called_one(shop: Shop, log_of) -> None:
+    (answer,) = recommend(shop, [Ask(customer="nobody")], n=3)
+    assert answer.notes == ("nothing is known of customer 'nobody'",)
+    (answer,) = recommend(replace(shop, language="zh"), [Ask(customer="nobody")], n=3)
+    assert answer.notes == ("没有顾客“nobody”的任何记录",)
+    assert [recommend(shop, [ask], n=3)[0].notes for ask in (Ask(), Ask(customer="ann"))] == [(), ()]
+
+
+def test_unknown_items_of_a_basket_are_named(shop: Shop) -> None:
+    (answer,) = recommend(shop, [Ask(events=given(["lamp", "lampe", "lampe"]))], n=3)
+    assert (answer.fallback_level, answer.notes) == ("history", ("not in the catalogue, ignored: lampe",))
+
+
+@pytest.mark.parametrize("ask", [{"customer": "ann"}, {"customer": "eve"}, {"events": given(["lamp"])}])
+def test_interests_that_are_not_used_are_said(shop: Shop, ask: dict) -> None:
+    (answer,) = recommend(shop, [Ask(interests=("kitchen",), **ask)], n=3)
+    assert answer.notes == ("interests were not used: they are for newcomers, and here events answer",)
+    assert recommend(shop, [Ask(interests=("kitchen",))], n=3)[0].notes == ()
+
+
 def test_a_list_too_long_to_fill_says_so(shop: Shop) -> None:
     (answer,) = recommend(shop, [Ask()], n=50)
     assert len(answer.items) == 6
@@ -158,6 +178,8 @@ def test_wrong_words_are_refused(shop: Shop) -> None:
         recommend(shop, [Ask()], exclude="all")
     with pytest.raises(UsageError, match="at least one"):
         recommend(shop, [Ask()], n=0)
+    with pytest.raises(UsageError, match="whole number"):
+        recommend(shop, [Ask()], n=2.5)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="not 'when'"):
         given([{"item": "a", "when": 3}])
 
@@ -184,7 +206,7 @@ def test_counting_answers_where_there_is_no_model(plain_shop: Shop) -> None:
     assert (answer.fallback_level, answer.model_version) == ("counting", None)
     assert ids(answer)[:2] == ["tea", "cup"]
     assert {item.level for item in answer.items[:3]} >= {"counting"}
-    assert answer.items[0].reasons[0].text == "because you bought it on 10 February (2 times)"
+    assert answer.items[0].reasons[0].text == "because you bought it 2 times, last on 10 February"
     assert recommend(counted, [Ask(events=given(["cup"]))], n=1)[0].fallback_level == "history"
 
 

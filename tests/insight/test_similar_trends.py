@@ -70,8 +70,23 @@ def test_the_bound_never_passes_the_growth(log_of, recent: int, earlier: int) ->
 def test_trends_need_a_clock(log_of) -> None:
     with pytest.raises(UsageError, match="events with times"):
         trending(Shop.of(log_of([("a", "purchase", "x", 1)], clock="order"), target=("purchase",)))
-    with pytest.raises(UsageError, match="fewer --days"):
-        trending(Shop.of(log_of([("a", "purchase", "x", 1)]), target=("purchase",)))
+
+
+def test_trends_without_an_earlier_period_say_which_days_have_one(log_of) -> None:
+    def shop(*days: int) -> Shop:
+        return Shop.of(log_of([("a", "purchase", "x", day) for day in days]), target=("purchase",))
+
+    with pytest.raises(UsageError, match="more than a day of history"):
+        trending(shop(1))
+    for log, days in ((shop(1, 4), 3), (shop(1, 101), 100)):  # too short; nothing in the 21 days before the last 7
+        with pytest.raises(UsageError, match=f"ask with --days {days}"):
+            trending(log)
+        assert trending(log, days=days).days == days
+    for verb in (trending, new):
+        with pytest.raises(UsageError, match="whole number"):
+            verb(shop(1, 4), days=3, n=2.5)
+    with pytest.raises(UsageError, match="whole number"):
+        similar(shop(1), ["x"], n=0)
 
 
 def test_new_items_most_wanted_first_then_untouched(shop: Shop) -> None:

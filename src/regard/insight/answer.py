@@ -40,7 +40,8 @@ class Reason:
         kind: 'event' (something the customer did), 'similar', 'interest', 'popularity' or 'new'.
         effect: for 'event', by how much the item's score falls when the event is deleted; None for the other kinds.
         behaviour, item, name: of the event.
-        time: of the latest such event, ISO 8601 in the shop's zone; None without a clock.
+        time: of the latest such event, ISO 8601 in the shop's zone; None without a clock, or where it was told with the
+            question.
         times: on how many occasions (baskets); all were deleted together.
     """
 

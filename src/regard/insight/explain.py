@@ -5,8 +5,10 @@ repeat pointer are recomputed, the shop's counts and the parameters stay. An eff
 logit, with the event minus without.
 
 For people, events are deleted in groups: all of one behaviour on one item together. Of three purchases of the same
-lamp, deleting one leaves two and would hide the reason. `effects(..., grouped=False)` deletes one event at a time, as
-faithfulness is measured.
+lamp, deleting one leaves two and would hide the reason. What takes a deed back goes with it, and the group is named as
+the deed: a return without its purchase is no reason, and only tells that there was a purchase.
+
+`effects(..., grouped=False)` deletes one event at a time, as faithfulness is measured.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from regard.evaluation.edit import asof_of, without
 from regard.insight import words
 from regard.insight.answer import Plain, Reason
 from regard.insight.candidates import own_items
+from regard.insight.history import BASKET_BEHAVIOUR, deeds
 from regard.insight.ranker import Ranker
 from regard.insight.shop import Shop
 from regard.sequences.log import Log
@@ -29,6 +32,9 @@ from regard.sequences.ragged import Ragged, spans
 
 LATEST = 200
 """Events looked at, from the newest back: older ones move little, and each costs one scoring."""
+
+TAKEN_BACK = {"refund": "purchase", "remove_from_cart": "add_to_cart"}
+"""What undoes a deed -> the deed; on one item they are one group."""
 
 TRIFLE = 1e-4
 """An effect below this is rounding, not a reason; logits are in the single digits."""
@@ -106,7 +112,9 @@ def _groups(queries: Log, grouped: bool, latest: int) -> tuple[Ragged, NDArray[n
     rows = rows[np.argsort(queries.owner[rows], kind="stable")]  # by customer, newest first
     group = np.arange(len(rows))
     if grouped:
-        key = queries.owner[rows] * len(queries.behaviours) + queries.behaviour[rows]
+        names, deed, _ = deeds(queries, rows)
+        same = np.array([_place(names, TAKEN_BACK.get(name, name), code) for code, name in enumerate(names)])
+        key = queries.owner[rows] * len(names) + same[deed]
         key = key * (len(queries.items) + 1) + queries.item[rows] + 1
         _, first, group = np.unique(key, return_index=True, return_inverse=True)
         place = np.empty(len(first), dtype=np.int64)
@@ -115,6 +123,10 @@ def _groups(queries: Log, grouped: bool, latest: int) -> tuple[Ragged, NDArray[n
     groups = Ragged.from_groups(group, rows, int(group.max(initial=-1)) + 1)
     owner = queries.owner[groups.values[groups.offsets[:-1]]]
     return groups, np.searchsorted(owner, np.arange(len(queries) + 1))
+
+
+def _place(names: tuple[str, ...], name: str, otherwise: int) -> int:
+    return names.index(name) if name in names else otherwise
 
 
 def _edited(queries: Log, owner: NDArray[np.int64], groups: Ragged, gone: NDArray[np.int64]) -> Log:
@@ -202,17 +214,26 @@ def _spoken(
 
 
 def _deed(shop: Shop, query: Log, asof: int, rows: NDArray[np.int64], effect: float, itself: int) -> Reason:
-    """What was done, in words; the item asked about is only 'it'."""
-    last = int(rows.max())
-    behaviour = query.behaviours[query.behaviour[last]]
+    """What was done, in words; the item asked about is only 'it'. What was told with the question has no date."""
+    names, deed, told = deeds(query, rows)
+    kept = np.array([name not in TAKEN_BACK for name in names])[deed]
+    if kept.any():
+        rows, deed, told = rows[kept], deed[kept], told[kept]
+    newest = int(rows.argmax())
+    last = int(rows[newest])
+    behaviour = names[deed[newest]]
     item = query.items.id(int(query.item[last])) if query.item[last] >= 0 else None
-    when = words.local(int(query.time[last]), query.time_zone) if query.clock == "clock" else None
+    dated = query.clock == "clock" and not told[newest]
+    when = words.local(int(query.time[last]), query.time_zone) if dated else None
     said = words.day(when, words.local(asof, query.time_zone), shop.language) if when else ""
     name = shop.name(item) if item else ""
     label = words.it(shop.language) if query.item[last] == itself else name or item or ""
     times = len(np.unique(query.basket[rows]))
+    in_basket = told[newest] and item is not None and behaviour == BASKET_BEHAVIOUR
     return Reason(
-        text=words.event(behaviour, label, times, said, shop.language),
+        text=words.lies_there(label, shop.language)
+        if in_basket
+        else words.event(behaviour, label, times, said, shop.language),
         kind="event",
         effect=effect,
         behaviour=behaviour,
@@ -252,12 +273,17 @@ def explain(shop: Shop, customer: str, item: str, *, n: int = 10, exclude: str =
         exclude: as in `recommend`.
 
     Raises:
-        UsageError: the customer has no events, the item is unknown, or the model has never seen it.
+        UsageError: the customer has no events, the item is unknown, or the model has never seen it; or it is '', which
+            stands for the first of an empty list of recommendations.
     """
     code = shop.log.customers.code(customer)
     if code < 0 or shop.ranker is None or shop.log.lengths[code] == 0:
         raise UsageError(
             f"nothing is known of customer '{customer}'", hint="regard recommend answers with what is popular"
+        )
+    if not item:
+        raise UsageError(
+            f"nothing is left to recommend to customer '{customer}'", hint="name an item, or ask with exclude none"
         )
     column = shop.codes([item])
     if not shop.log.merchandise[column[0]]:

@@ -18,6 +18,9 @@ BASKET_BEHAVIOUR = "add_to_cart"
 STAND_INS = ("add_to_cart", "view_item", "favourite", "purchase", "play")
 """A told event of a behaviour that the shop has never seen is read as the first of these that it has."""
 
+TOLD = "told"
+"""Context of histories: what each event told with the question really was, -1 for those of the store. For words only."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
@@ -109,9 +112,11 @@ def _names(asks: Sequence[Ask]) -> Vocabulary:
 
 
 def _append(log: Log, asks: Sequence[Ask], now: int, known: tuple[str, ...]) -> Log:
-    told = [(row, _understood(event, known)) for row, ask in enumerate(asks) for event in ask.events]
-    if not told:
+    said = [(row, event) for row, ask in enumerate(asks) for event in ask.events]
+    if not said:
         return log
+    told = [(row, _understood(event, known)) for row, event in said]
+    names = tuple(dict.fromkeys(event.behaviour for _, event in said))
     behaviours = log.behaviours + tuple(
         dict.fromkeys(e.behaviour for _, e in told if e.behaviour not in log.behaviours)
     )
@@ -122,6 +127,9 @@ def _append(log: Log, asks: Sequence[Ask], now: int, known: tuple[str, ...]) -> 
         return np.concatenate([values, np.array(extra, dtype=values.dtype)])[order]
 
     blank = [np.nan] * len(told)
+    context = {key: (words, joined(codes, [-1] * len(told))) for key, (words, codes) in log.context.items()}
+    stored = np.full(log.events, -1, dtype=np.int16)
+    context[TOLD] = (names, joined(stored, [names.index(event.behaviour) for _, event in said]))
     offsets = np.zeros(len(asks) + 1, dtype=np.int64)
     np.cumsum(np.bincount(owner, minlength=len(asks)), out=offsets[1:])
     return replace(
@@ -134,8 +142,23 @@ def _append(log: Log, asks: Sequence[Ask], now: int, known: tuple[str, ...]) -> 
         basket=joined(log.basket, _baskets(log, told)),
         quantity=joined(log.quantity, blank),
         value=joined(log.value, blank),
-        context={key: (names, joined(codes, [-1] * len(told))) for key, (names, codes) in log.context.items()},
+        context=context,
     )
+
+
+def deeds(log: Log, rows: NDArray[np.int64]) -> tuple[tuple[str, ...], NDArray[np.int64], NDArray[np.bool_]]:
+    """What was really done, whatever a told event is read as.
+
+    Args:
+        log: histories. rows: int64 [n], of events.
+
+    Returns:
+        names of the codes; int64 [n] code of each event; bool [n], those told with the question.
+    """
+    said, codes = log.context.get(TOLD, ((), np.full(log.events, -1, dtype=np.int16)))
+    names = tuple(dict.fromkeys((*log.behaviours, *said)))
+    place = np.array([names.index(name) for name in said] + [-1], dtype=np.int64)[codes[rows]]
+    return names, np.where(place < 0, log.behaviour[rows], place), place >= 0
 
 
 def _understood(event: Given, known: tuple[str, ...]) -> Given:

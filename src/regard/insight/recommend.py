@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -85,16 +86,29 @@ def recommend(
         at: seconds, when the questions are asked; None = at the shop's latest event.
 
     Raises:
-        UsageError: n is not positive, or exclude is not a rule.
+        UsageError: n is not a positive whole number, or exclude is not a rule.
     """
-    if n < 1:
-        raise UsageError(f"n is {n}", hint="ask for at least one item")
+    n = at_least_one(n)
     rule = shop.exclude(exclude)
     allowed = shop.log.merchandise if allowed is None else allowed & shop.log.merchandise
     answers: list[Answer] = []
     for block in blocks(len(asks), len(shop.log.items)):
         answers.extend(_answer_block(shop, asks[block], n, rule, allowed, why, at))
     return answers
+
+
+def at_least_one(n: int) -> int:
+    """`n` where it can be a number of items.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    try:
+        if operator.index(n) >= 1:
+            return n
+    except TypeError:
+        pass
+    raise UsageError(f"n is {n!r}", hint="ask for at least one item, a whole number")
 
 
 def _answer_block(
@@ -162,14 +176,16 @@ def _draft(
     shop: Shop, ask: Ask, queries: Log, row: int, level: Level,
     first: NDArray[np.float32] | None, allowed: NDArray[np.bool_], n: int,
 ) -> Draft:  # fmt: skip
-    notes: list[str] = []
+    notes = _unknown(shop, ask)
     sources: list[str | None] = []
     if first is None and level in ("history", "similar"):
         alike = fallback.by_content(shop, queries, row)
         if alike is None:
-            level = fallback.general_level(shop)
+            level = "interests" if ask.interests else fallback.general_level(shop)
         else:
             first, sources = alike[0], [shop.log.items.id(int(code)) for code in alike[1]]
+    if ask.interests and level != "interests":
+        notes.append(words.interests_unused(shop.language))
     if level == "interests":
         wished = fallback.by_interests(shop, ask)
         if wished is None:
@@ -183,6 +199,19 @@ def _draft(
     if len(found.items) < n:
         notes.append(words.fewer(len(found.items), n, shop.language))
     return Draft(level=level, found=found, sources=sources, notes=tuple(notes))
+
+
+def _unknown(shop: Shop, ask: Ask) -> list[str]:
+    """Notes about what the question names and the shop does not know; an empty shop knows nobody, and need not say so."""
+    notes: list[str] = []
+    if ask.customer is not None and shop.log.events:
+        code = shop.log.customers.code(ask.customer)
+        if code < 0 or shop.log.lengths[code] == 0:
+            notes.append(words.stranger(ask.customer, shop.language))
+    strange = [event.item for event in ask.events if shop.log.items.code(event.item) < 0]
+    if strange:
+        notes.append(words.not_in_catalogue(list(dict.fromkeys(strange)), shop.language))
+    return notes
 
 
 def _fill(shop: Shop, level: Level, first: NDArray[np.float32] | None, allowed: NDArray[np.bool_], n: int) -> Found:

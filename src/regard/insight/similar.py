@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.insight.answer import Plain
-from regard.insight.recommend import top
+from regard.insight.recommend import at_least_one, top
 from regard.insight.shop import Shop
 
 FUSION = 60
@@ -55,8 +55,9 @@ def similar(
         allowed: bool [V] candidates; None = all merchandise.
 
     Raises:
-        UsageError: an item is unknown.
+        UsageError: an item is unknown, or n is not a positive whole number.
     """
+    n = at_least_one(n)
     codes = shop.codes(list(items))
     allowed = shop.log.merchandise if allowed is None else allowed
     answers = []

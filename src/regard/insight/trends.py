@@ -10,7 +10,7 @@ from scipy import special
 
 from regard.errors import UsageError
 from regard.insight.answer import Plain
-from regard.insight.recommend import top
+from regard.insight.recommend import at_least_one, top
 from regard.insight.shop import Shop
 from regard.sequences.log import DAY
 
@@ -81,14 +81,18 @@ def trending(shop: Shop, *, n: int = 10, days: int = 7, allowed: NDArray[np.bool
     Customers are counted, not units: one bulk order is no trend.
 
     Raises:
-        UsageError: the log has no clock, or is shorter than both periods.
+        UsageError: the log has no clock or nothing in the earlier period, or n is not a positive whole number.
     """
+    n = at_least_one(n)
     _needs_clock(shop)
     log, end = shop.log, shop.now
     recent = shop.wanted & (log.time > end - days * DAY)
     before = shop.wanted & (log.time <= end - days * DAY) & (log.time > end - (1 + EARLIER) * days * DAY)
     if not before.any():
-        raise UsageError(f"no history before the last {days} days", hint="ask for fewer --days")
+        raise UsageError(
+            f"nothing to compare the last {days} days with: nothing was wanted in the {EARLIER * days} before",
+            hint=_other_days(shop),
+        )
     late, early = shop.customers_of(recent), shop.customers_of(before)
     shopwide = late.sum() / max(early.sum(), 1)
     share = np.where(late > 0, special.betaincinv(np.maximum(late, 1), early + 1, 1 - SURE), 0.0)
@@ -116,8 +120,9 @@ def new(shop: Shop, *, n: int = 10, days: int = 30, allowed: NDArray[np.bool_] |
     """Items first touched in the last `days` days, most wanted first, then those that nobody touched yet.
 
     Raises:
-        UsageError: the log has no clock.
+        UsageError: the log has no clock, or n is not a positive whole number.
     """
+    n = at_least_one(n)
     _needs_clock(shop)
     log = shop.log
     untouched = shop.first_seen == np.iinfo(np.int64).max
@@ -131,6 +136,13 @@ def new(shop: Shop, *, n: int = 10, days: int = 30, allowed: NDArray[np.bool_] |
         since = None if untouched[code] else str(np.datetime64(int(shop.first_seen[code]), "s")) + "Z"
         items.append(NewItem(item=item, name=shop.name(item), since=since, customers=int(shop.popularity[code])))
     return NewItems(days=days, items=tuple(items))
+
+
+def _other_days(shop: Shop) -> str:
+    """What would have an earlier period: the last so many days begin just after what was wanted first."""
+    wanted = shop.log.time[shop.wanted]
+    days = (shop.now - int(wanted.min())) // DAY if len(wanted) else 0
+    return f"ask with --days {days}" if days else "trends need more than a day of history"
 
 
 def _needs_clock(shop: Shop) -> None:

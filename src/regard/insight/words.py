@@ -86,24 +86,34 @@ def event(behaviour: str, item: str, times: int, when: str, language: str) -> st
     """Something the customer did.
 
     >>> event("purchase", "red lamp", 3, "3 March", "en")
-    'you bought red lamp on 3 March (3 times)'
+    'you bought red lamp 3 times, last on 3 March'
     >>> event("purchase", "台灯", 3, "3月3日", "zh")
-    '您在3月3日购买了台灯（共3次）'
+    '您3次购买了台灯，最近一次是3月3日'
     >>> event("search", "", 1, "3 March", "en")
     'you searched on 3 March'
     """
     if language == "zh":
         bare = BARE_CHINESE.get(behaviour, f"有过“{behaviour}”行为")
         act = CHINESE.get(behaviour, f"对{{item}}有过“{behaviour}”行为") if item else bare
-        return (
-            "您"
-            + (f"在{when}" if when else "")
-            + act.replace("{item}", item)
-            + (f"（共{times}次）" if times > 1 else "")
-        )
+        act = act.replace("{item}", item)
+        if times > 1:
+            return f"您{times}次{act}" + (f"，最近一次是{when}" if when else "")
+        return "您" + (f"在{when}" if when else "") + act
     bare = BARE_ENGLISH.get(behaviour, f"you did '{behaviour}'")
     act = ENGLISH.get(behaviour, f"you did '{behaviour}' on {{item}}") if item else bare
-    return act.replace("{item}", item) + (f" on {when}" if when else "") + (f" ({times} times)" if times > 1 else "")
+    act = act.replace("{item}", item)
+    if times > 1:
+        return f"{act} {times} times" + (f", last on {when}" if when else "")
+    return act + (f" on {when}" if when else "")
+
+
+def lies_there(item: str, language: str) -> str:
+    """Something in the open basket that came with the question.
+
+    >>> lies_there("red lamp", "en")
+    'red lamp is in your basket'
+    """
+    return f"{item}在您的购物车里" if language == "zh" else f"{item} is in your basket"
 
 
 def it(language: str) -> str:
@@ -159,6 +169,26 @@ def nothing_matches(interests: list[str], language: str) -> str:
         if language == "zh"
         else f"nothing in the catalogue matches: {listed}"
     )
+
+
+def stranger(customer: str, language: str) -> str:
+    """A note about a customer of whom the log holds nothing."""
+    return f"没有顾客“{customer}”的任何记录" if language == "zh" else f"nothing is known of customer '{customer}'"
+
+
+def not_in_catalogue(items: list[str], language: str) -> str:
+    """A note about told items that the shop does not have."""
+    listed = ", ".join(items)
+    return (
+        f"商品库中没有这些商品，未予考虑：{listed}" if language == "zh" else f"not in the catalogue, ignored: {listed}"
+    )
+
+
+def interests_unused(language: str) -> str:
+    """A note about interests of somebody of whom more is known."""
+    if language == "zh":
+        return "未采用所填兴趣：已有该顾客的行为可依据"
+    return "interests were not used: they are for newcomers, and here events answer"
 
 
 def worse(model: str, language: str) -> str:
