@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -61,6 +62,10 @@ class Config:
             raise ConfigError(
                 f"unknown time zone '{self.time_zone}'", hint="use an IANA name such as Europe/London or Asia/Shanghai"
             ) from None
+        if self.currency and not re.fullmatch("[A-Za-z]{3}", self.currency):
+            raise ConfigError(
+                f"unknown currency '{self.currency}'", hint="use a code of three letters such as GBP or CNY"
+            )
         if self.language not in LANGUAGES:
             raise ConfigError(f"unknown language '{self.language}'", hint=" or ".join(LANGUAGES))
         if self.clock not in ("", "clock", "order", "none"):
