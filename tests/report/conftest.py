@@ -130,7 +130,7 @@ def answer(customer: str, level: str = "model") -> dict[str, Any]:
                 "name": "Red lamp", "time": "2024-11-03T10:00:00+00:00", "times": 2}  # fmt: skip
 
     items = [
-        ("22423", "Regency cakestand 3 tier", 0.081, ["because you bought Red lamp on 3 November 2024 (2 times)"]),
+        ("22423", "Regency cakestand 3 tier", 0.081, ["because you bought Red lamp 2 times, last on 3 November 2024"]),
         ("85123A", "White hanging heart t-light holder", 0.054,
          ["because you put it in the basket on 21 December 2024", "because you looked at Paper lantern on 30 November 2024"]),
         ("X<1>", HOSTILE, 0.0312, ["because you bought " + HOSTILE]),

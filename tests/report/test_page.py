@@ -354,16 +354,28 @@ def test_page_in_chinese_is_chinese(full: ReportData) -> None:
 
 
 def test_figures_follow_the_money_and_the_time(full: ReportData) -> None:
-    assert "£16,382,583 revenue" in swapped(full, "GBP") and "CN¥16,382,583" in swapped(full, "CNY")
+    assert "£16,382,583 revenue before returns" in swapped(full, "GBP") and "CN¥16,382,583" in swapped(full, "CNY")
     assert "from 1 Dec 2009 to 9 Dec 2011" in Page(render(full)).text
     plain = replace(full, totals=Totals(events=3, customers=2, items=1))
     assert "revenue" not in Page(render(plain)).text
 
 
+def test_chances_that_beat_no_baseline_are_called_unproven(full: ReportData) -> None:
+    said = "did not show these chances to be better than a simple rule: within 30 days."
+    assert said not in Page(render(full)).text  # the fixture's evaluation found them better
+    assert full.evaluation is not None
+    (horizon,) = full.evaluation["propensity"]
+    for outcome in ("worse", "open", "small"):
+        found = {**horizon, "verdict": {**horizon["verdict"], "outcome": outcome}}
+        page = replace(full, evaluation={**full.evaluation, "propensity": [found]})
+        assert Page(render(page)).text.count(said) == 1  # of the customer the model answers, not of the base rate's
+        assert "优于简单规则：30 天内" in Page(render(page, language="zh")).text
+
+
 def swapped(data: ReportData, currency: str) -> str:
     """Text of the page in another currency, each figure before its name as the eye reads them."""
     text = Page(render(replace(data, currency=currency))).text
-    return re.sub(r"revenue (\S+)", r"\1 revenue", text)
+    return re.sub(r"(revenue before returns) (\S+)", r"\2 \1", text)
 
 
 def luminance(colour: str) -> float:

@@ -30,7 +30,8 @@ class Totals:
 
     Args:
         events, customers, items: distinct, in the store. orders: baskets of a target behaviour.
-        revenue: money in the workspace's currency, of purchases; None where no event carries a value.
+        revenue: money in the workspace's currency, of purchases, also of those returned later; None where no event
+            carries a value.
         behaviours: behaviour -> events, the commonest first.
         clock: 'clock', 'order' or 'none'. first, last: times of events, None without a clock.
         future: events more than a day ahead of now. far: events far from the bulk of the times.

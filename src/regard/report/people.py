@@ -23,8 +23,8 @@ _CARES = ("purchase", "play", "rating")
 """Behaviours drawn in the page's one colour: what the shop is after."""
 
 
-def person(customer: Customer, say: Speech) -> dict[str, Any]:
-    """One customer's parts."""
+def person(customer: Customer, say: Speech, evaluation: Json | None = None) -> dict[str, Any]:
+    """One customer's parts; `evaluation` knows which chances can be relied on."""
     answer, events = customer.answer or {}, customer.events
     return {
         "id": customer.id,
@@ -41,6 +41,7 @@ def person(customer: Customer, say: Speech) -> dict[str, Any]:
         "items": [_item(item, say) for item in answer.get("items", ())],
         "has_shares": any(item.get("probability") is not None for item in answer.get("items", ())),
         "chances": _chances(customer.intent, say),
+        "unproven": _unproven(customer.intent, evaluation, say),
         "base_rate": bool(customer.intent) and (customer.intent or {}).get("fallback_level") != "model",
     }
 
@@ -108,6 +109,19 @@ def _chances(intent: Json | None, say: Speech) -> list[dict[str, Any]]:
         }
         for found in (intent or {}).get("propensities", ())
     ]
+
+
+def _unproven(intent: Json | None, evaluation: Json | None, say: Speech) -> str:
+    """The horizons for which the evaluation did not find the model's chances better than its best baseline."""
+    if not intent or not evaluation or intent["fallback_level"] != "model":
+        return ""
+    shown = {found["days"] for found in intent["propensities"]}
+    beaten = [
+        say.count("chance.within", found["days"])
+        for found in evaluation["propensity"]
+        if found["days"] in shown and found["verdict"]["outcome"] not in ("better", "alone")
+    ]
+    return say("people.unproven", horizons=("、" if say.language == "zh" else ", ").join(beaten)) if beaten else ""
 
 
 def look(attention: Attention | None, say: Speech) -> dict[str, Any] | None:
