@@ -106,6 +106,19 @@ def test_refunds_need_an_earlier_purchase_of_as_many(tmp_path: Path) -> None:
         ("SAMPLE BOOK", (False, False)),
         ("RED POST BOX", (False, False)),
         ("CARRIAGE CLOCK", (False, True)),
+        ("Versandkosten", (True, True)),
+        ("Versandkosten DHL Österreich", (False, True)),
+        ("Bearbeitungsgebühr", (True, True)),
+        ("Gutschein 20 €", (True, True)),
+        ("Frais de port", (True, True)),
+        ("Frais d’expédition", (True, True)),
+        ("Gastos de envío", (True, True)),
+        ("Envío", (True, True)),
+        ("Spese di spedizione", (True, True)),
+        ("Porto", (False, True)),
+        ("Versandtasche A4", (False, False)),
+        ("Karton für Versand", (False, False)),
+        ("Livraison: un roman", (False, False)),
         ("玻璃杯", (False, False)),
         ("", (False, False)),
     ],
@@ -144,6 +157,23 @@ def test_services_are_found_by_name_code_and_price_and_the_lists_have_the_last_w
     assert report.not_merchandise[1] == ("LAMP", "lamp", "named in regard.toml", 12)
     assert {row[0] for row in report.not_merchandise} == {"POST", "77777", "LAMP"}
     json.dumps(report.to_json())
+
+
+def test_an_odd_code_in_twice_the_orders_of_any_product_is_no_product(tmp_path: Path) -> None:
+    def row(item: str, order: int) -> dict[str, object]:
+        return {
+            "customer": f"c{order}",
+            "behaviour": "purchase",
+            "item": item,
+            "time": order * 1000,
+            "order": f"o{order}",
+            "price": 4.9,
+        }
+
+    rows = [row(f"{(n + 7 * order) % 60:05d}", order) for order in range(40) for n in range(10)]
+    rows += [row("VKP", order) for order in range(40)] + [row("HAT", order) for order in range(15)]
+    (found,) = ingest(tmp_path, rows).services()
+    assert (found.item, found.reasons) == ("VKP", ("its code has no digits", "it is in many orders"))
 
 
 def test_an_ingest_reports_what_is_not_merchandise_as_the_lists_say(tmp_path: Path) -> None:

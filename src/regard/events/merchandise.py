@@ -8,6 +8,7 @@ They count as value and as history; they are never recommended and never a targe
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from regard.config import Config
@@ -60,13 +61,31 @@ _PHRASES = (
     "post",
     "dot",
 )
+_EUROPEAN = (
+    *("versand", "versandkosten", "versandkostenpauschale", "versandpauschale", "versandgebuhr", "expressversand"),
+    *("porto", "portokosten", "porto und verpackung", "lieferkosten", "nachnahmegebuhr", "bearbeitungsgebuhr"),
+    *("mindermengenzuschlag", "gutschein", "geschenkgutschein", "wertgutschein", "gutschrift", "rabatt", "skonto"),
+    *("pfand", "trinkgeld", "spende", "frais de port", "frais de livraison", "frais d expedition", "livraison"),
+    *("remise", "bon d achat", "bon de reduction", "carte cadeau", "cheque cadeau", "gastos de envio", "envio"),
+    *("coste de envio", "costes de envio", "descuento", "tarjeta regalo", "vale regalo", "cupon de descuento"),
+    *("spedizione", "spese di spedizione", "costi di spedizione", "spese di consegna", "sconto", "buono regalo"),
+    *("buono sconto", "contrassegno"),
+)
+"""German, French, Spanish and Italian, without accents."""
+_WORDS = frozenset((*_PHRASES, *_EUROPEAN))
 _CHINESE = (
     "邮费", "运费", "快递费", "邮资", "配送费", "手续费", "服务费", "补差价", "差价", "补拍", "优惠券", "代金券",
     "抵用券", "礼品卡", "购物卡", "红包", "定金", "押金", "样品", "小样", "试用装", "测试商品", "专拍链接",
 )  # fmt: skip
-_WEAK = {"post", "dot", "tip", "manual", "sample", "delivery", "discount", "deposit"}
+_WEAK = {
+    *("post", "dot", "tip", "manual", "sample", "delivery", "discount", "deposit", "versand", "pfand", "rabatt"),
+    *("livraison", "remise", "envio", "descuento", "spedizione", "sconto", "spende"),
+}
 """Words that real products carry as well: they convict only as the whole name, or the code."""
-_HINT = re.compile("|".join((*(re.escape(phrase) for phrase in _PHRASES), *_CHINESE)))
+_WINE = "porto"
+"""Postage in German and a wine elsewhere: even as the whole name it needs a second sign."""
+_HINT = re.compile("|".join((*map(re.escape, sorted(_WORDS)), *_CHINESE)))
+_ACCENT = re.compile("[\u0300-\u036f]")
 _DIGIT = re.compile(r"\d")
 _NEUTRAL = re.compile(r"[^a-z ]+|\b(?:the|and|of|by|uk|gbp|usd|eur|fee|fees|charges?)\b")
 
@@ -103,15 +122,15 @@ def words_in(text: str) -> tuple[bool, bool]:
     >>> words_in("DOTCOM POSTAGE"), words_in("Next Day Carriage"), words_in("POSTAGE STAMP"), words_in("运费补差价专用")
     ((True, True), (True, True), (False, True), (False, True))
     """
-    lowered = " ".join(text.lower().replace("_", " ").split())
+    lowered = " ".join(text.lower().replace("_", " ").replace("'", " ").replace("’", " ").split())
+    if not lowered.isascii():
+        lowered = _ACCENT.sub("", unicodedata.normalize("NFKD", lowered))
     if not _HINT.search(lowered):
         return False, False
     plain = " ".join(_NEUTRAL.sub(" ", lowered).split())
-    whole = plain in _PHRASES or lowered in _PHRASES or lowered in _CHINESE
+    whole = (plain in _WORDS and plain != _WINE) or lowered in _PHRASES or lowered in _CHINESE
     padded = f" {plain} "
-    part = any(f" {phrase} " in padded for phrase in _PHRASES if phrase not in _WEAK) or any(
-        word in lowered for word in _CHINESE
-    )
+    part = any(f" {phrase} " in padded for phrase in _WORDS - _WEAK) or any(word in lowered for word in _CHINESE)
     return whole, whole or part
 
 
@@ -120,7 +139,8 @@ def services(engine: Engine, config: Config) -> list[Service]:
 
     The rule takes an item for one when its name or code is wholly a word for a service; or holds one and shows a second
     sign (a code without digits where nearly all codes have some; a price spread no product has; a share of the orders
-    no product has; a Chinese word needs none); or has an odd code and an impossible price spread.
+    no product has; a Chinese word needs none); or has an odd code and either an impossible price spread or twice the
+    orders of any product.
 
     Args:
         config: its lists correct the rule; an item named there is one whether it is in the view or not.
@@ -157,10 +177,13 @@ def _by_rule(engine: Engine, listing: list[tuple[str, str, int]]) -> list[Servic
         if partly or odd:
             suspects[item] = (name, rows, wholly or any(word in name for word in _CHINESE), partly, odd)
     spread, share = _prices_and_shares(engine, list(suspects))
+    asked = any(odd and share.get(item, 0.0) >= SHARE for item, (*_, odd) in suspects.items())
+    crowd = 2 * _commonest(engine) if asked else 0.0
     found = []
     for item, (name, rows, wholly, partly, odd) in suspects.items():
+        over = share.get(item, 0.0) >= max(SHARE, crowd)
         wild, everywhere = spread.get(item, 1.0) >= SPREAD, share.get(item, 0.0) >= SHARE
-        if wholly or (partly and (odd or wild or everywhere)) or (odd and wild):
+        if wholly or (partly and (odd or wild or everywhere)) or (odd and (wild or over)):
             words = (
                 ("its name", partly),
                 ("its code has no digits", odd),
@@ -189,3 +212,10 @@ def _prices_and_shares(engine: Engine, items: list[str]) -> tuple[dict[str, floa
         [orders],
     )
     return dict(spread), dict(share)
+
+
+def _commonest(engine: Engine) -> float:
+    """Share of the orders that the commonest item beside those in `asked` has."""
+    orders = "count(DISTINCT \"order\") FILTER (behaviour = 'purchase')"
+    others = f"SELECT {orders} AS n FROM events ANTI JOIN asked USING (item) WHERE item IS NOT NULL GROUP BY item"
+    return float(engine.one(f"SELECT (SELECT max(n) FROM ({others})) / (SELECT {orders} FROM events)")[0] or 0.0)
