@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class RegardError(Exception):
     """Base of every error Regard raises on purpose.
@@ -41,6 +43,18 @@ class ConfigError(RegardError):
 
 class WorkspaceError(RegardError):
     """The workspace folder is missing, of another version, damaged or locked by another writer."""
+
+
+def disk_full() -> WorkspaceError:
+    """What a full disk is answered with, whoever meets it first."""
+    return WorkspaceError(
+        "the disk is full; the store is unchanged", hint="free some space and run the same command again"
+    )
+
+
+def read_only(folder: Path) -> WorkspaceError:
+    """What a writing command is answered with in a folder where it may not write."""
+    return WorkspaceError(f"{folder} is read-only", hint="make it writable, or copy it and work on the copy")
 
 
 class ModelError(RegardError):

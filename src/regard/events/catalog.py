@@ -8,6 +8,8 @@ mode with synchronous=FULL: what is committed is on the disk.
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from regard.errors import WorkspaceError
+from regard.errors import WorkspaceError, disk_full, read_only
 
 CATALOG_NAME = "catalog.sqlite"
 LAYOUT = 1
@@ -37,6 +39,13 @@ CREATE TABLE bots (customer TEXT NOT NULL, acts_per_day REAL NOT NULL, added INT
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
+_DIGESTS = "CREATE TABLE IF NOT EXISTS digests (path TEXT PRIMARY KEY, sha256 TEXT NOT NULL)"
+"""Beside the parts and not of them, so that a workspace made before it was kept stays readable, by either Regard."""
+
+_RESTORE = "restore it from a backup, or make a workspace in another folder and ingest the files again"
+_ROOM = 1 << 20
+"""Bytes that must be free for SQLite to work at all; with less, an I/O error means a full disk."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
@@ -51,6 +60,7 @@ class Part:
         columns: the columns it has; a column without any value is left out.
         first: earliest time, microseconds since 1970 UTC; None without a clock.
         last: latest time.
+        digest: SHA-256 of the file as it was written, hexadecimal; '' for a part older than this is kept.
     """
 
     path: str
@@ -61,6 +71,7 @@ class Part:
     columns: tuple[str, ...]
     first: int | None = None
     last: int | None = None
+    digest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +130,7 @@ class Catalog:
     def create(cls, folder: Path) -> Catalog:
         """Make an empty catalogue; one that stands already is left as it is."""
         catalog = cls(folder)
-        with closing(sqlite3.connect(catalog.path, isolation_level=None)) as link:
+        with _said(catalog.path), closing(sqlite3.connect(catalog.path, isolation_level=None)) as link:
             link.execute("PRAGMA journal_mode=WAL")
             link.execute("PRAGMA synchronous=FULL")
             link.execute("BEGIN IMMEDIATE")
@@ -132,23 +143,15 @@ class Catalog:
 
     @contextmanager
     def _link(self) -> Iterator[sqlite3.Connection]:
-        if not self.path.is_file():
-            raise WorkspaceError(f"{self.path} is missing", hint=f"regard init {self.path.parent}")
-        try:
-            with closing(sqlite3.connect(self.path, isolation_level=None, timeout=30)) as link:
-                link.execute("PRAGMA synchronous=FULL")
-                layout = int(link.execute("PRAGMA user_version").fetchone()[0])
-                if layout != LAYOUT:
-                    raise WorkspaceError(
-                        f"{self.path} has layout {layout}, this Regard knows {LAYOUT}", hint="upgrade regard"
-                    )
-                yield link
-        except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-                raise OSError(28, "No space left on device", str(self.path)) from error
-            raise WorkspaceError(
-                f"{self.path}: {error}", hint="restore it from a backup; the Parquet parts are untouched"
-            ) from error
+        with opened(self.path) as link:
+            layout = int(link.execute("PRAGMA user_version").fetchone()[0])
+            if layout == 0:
+                raise WorkspaceError(f"{self.path} is damaged: it is empty", hint=_RESTORE)
+            if layout != LAYOUT:
+                raise WorkspaceError(
+                    f"{self.path} has layout {layout}, this Regard knows {LAYOUT}", hint="upgrade regard"
+                )
+            yield link
 
     def version(self) -> int:
         """The newest version; 0 for an empty store."""
@@ -163,10 +166,12 @@ class Catalog:
                 " WHERE added <= ?1 AND (removed IS NULL OR removed > ?1) ORDER BY ingest, rowid",
                 (version,),
             ).fetchall()
+            kept = link.execute("SELECT 1 FROM sqlite_master WHERE name = 'digests'").fetchone()
+            digests = dict(link.execute("SELECT path, sha256 FROM digests")) if kept else {}
         return [
             Part(
                 path=path, kind=kind, ingest=ingest, rows=count, bytes=size,
-                columns=tuple(json.loads(columns)), first=first, last=last,
+                columns=tuple(json.loads(columns)), first=first, last=last, digest=digests.get(path, ""),
             )
             for path, kind, ingest, count, size, columns, first, last in rows
             if kind in kinds
@@ -225,6 +230,53 @@ class Catalog:
         return version
 
 
+def writable(path: Path) -> bool:
+    """Whether this process may write there; False on a file system that is mounted read-only, for root as well."""
+    return os.access(path, os.W_OK, effective_ids=True)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to a catalogue, each statement its own transaction; it only reads where it may not write.
+
+    Raises:
+        WorkspaceError: the catalogue is missing, damaged, busy or cannot be opened, the disk is full.
+    """
+    if not path.is_file():
+        raise WorkspaceError(f"{path} is missing", hint=_RESTORE)
+    with _said(path), closing(_connect(path)) as link:
+        link.execute("PRAGMA synchronous=FULL")
+        yield link
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    if writable(path.parent) and writable(path):
+        return sqlite3.connect(path, isolation_level=None, timeout=30)
+    # SQLite reads a log only through a file beside it, which cannot be made here; without a log it can do without.
+    log = path.with_name(f"{path.name}-wal")
+    mode = "mode=ro" if log.exists() and log.stat().st_size else "mode=ro&immutable=1"
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None, timeout=30)
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """Turn what SQLite says of a catalogue into one line that says what to do."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        full = shutil.disk_usage(path.parent).free < _ROOM and kind in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+        if full or kind == sqlite3.SQLITE_FULL:
+            raise disk_full() from error
+        if kind in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) and not writable(path.parent):
+            raise read_only(path.parent) from error
+        if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise WorkspaceError(f"{path} is in use", hint="wait for the other command, then run this again") from error
+        if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
+            raise WorkspaceError(f"{path} is damaged: {error}", hint=_RESTORE) from error
+        raise WorkspaceError(f"{path}: {error}", hint="look whether the disk is in order and the file yours") from error
+
+
 def _version(link: sqlite3.Connection) -> int:
     return int(link.execute("SELECT coalesce(max(version), 0) FROM versions").fetchone()[0])
 
@@ -256,6 +308,8 @@ def _apply(link: sqlite3.Connection, version: int, change: Change) -> None:
             for part in change.add
         ],
     )
+    link.execute(_DIGESTS)
+    link.executemany("INSERT INTO digests VALUES (?, ?)", [(part.path, part.digest) for part in change.add])
     link.execute("UPDATE bots SET removed = ? WHERE removed IS NULL", (version,))
     link.executemany(
         "INSERT INTO bots VALUES (?, ?, ?, NULL)", [(name, rate, version) for name, rate in change.bots.items()]

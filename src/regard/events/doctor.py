@@ -68,7 +68,12 @@ class DoctorReport:
 
 
 def examine(engine: Engine, catalog: Catalog, config: Config, version: int) -> DoctorReport:
-    """Look through the store at one version."""
+    """Look through the store at one version.
+
+    Raises:
+        WorkspaceError: a part is missing, or is not what was written.
+    """
+    engine.verify(catalog.parts(version, "events", "covered", "rejected", "items", "customers"))
     parts = catalog.parts(version, "events")
     columns = engine.scan("events", parts)
     events = sum(part.rows for part in parts)

@@ -6,7 +6,10 @@ the paths of parts through the relation API; no text from outside is ever pasted
 
 from __future__ import annotations
 
+import atexit
 import errno
+import functools
+import hashlib
 import os
 import shutil
 import tempfile
@@ -20,8 +23,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from regard.errors import RegardError, WorkspaceError
-from regard.events.catalog import Kind, Part
+from regard.errors import RegardError, WorkspaceError, disk_full
+from regard.events.catalog import Kind, Part, writable
 from regard.events.duck import connect
 from regard.events.read_sql import quoted
 from regard.events.schema import SCHEMA
@@ -59,10 +62,8 @@ class Engine:
 
     def __init__(self, folder: Path, *, threads: int = 0, memory_mb: int = MEMORY_MB) -> None:
         self.folder = folder
-        cache = folder / "cache"
         with disk_errors():
-            cache.mkdir(exist_ok=True)
-            self._spill = tempfile.mkdtemp(prefix="spill-", dir=cache)
+            self._spill = tempfile.mkdtemp(prefix="spill-", dir=cache_of(folder))
         settings: dict[str, Any] = {"memory_limit": f"{memory_mb}MB", "temp_directory": self._spill}
         settings["threads"] = threads or (
             len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -182,7 +183,7 @@ class Engine:
                 {"path": str(temporary)},
             )
             make_durable(temporary, final)
-            size = final.stat().st_size
+            size, digest = final.stat().st_size, _digest(final)
         span = (
             "epoch_us(min(time)), epoch_us(max(time))"
             if "time" in columns and kind in ("events", "covered")
@@ -199,7 +200,21 @@ class Engine:
             columns=tuple(columns),
             first=first,
             last=last,
+            digest=digest,
         )
+
+    def verify(self, parts: Sequence[Part]) -> None:
+        """Read parts through and compare them with what was written; those without a digest by their size alone.
+
+        Raises:
+            WorkspaceError: a part is missing, or is not what it was.
+        """
+        for part in parts:
+            path = self._sound(part)
+            with disk_errors():
+                changed = part.digest and _digest(path) != part.digest
+            if changed:
+                raise self._damaged(part, "its content has changed since it was written")
 
     def _sound(self, part: Part) -> Path:
         path = self.folder / part.path
@@ -210,11 +225,37 @@ class Engine:
                 f"part {part.path} is missing", hint=f"restore it, or: regard undo {self.folder} {part.ingest}"
             ) from None
         if size != part.bytes:
-            raise WorkspaceError(
-                f"part {part.path} is damaged: {size} bytes instead of {part.bytes}",
-                hint=f"restore it, or: regard undo {self.folder} {part.ingest} and ingest the files again",
-            )
+            raise self._damaged(part, f"{size} bytes instead of {part.bytes}")
         return path
+
+    def _damaged(self, part: Part, why: str) -> WorkspaceError:
+        return WorkspaceError(
+            f"part {part.path} is damaged: {why}",
+            hint=f"restore it, or: regard undo {self.folder} {part.ingest} and ingest the files again",
+        )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def cache_of(folder: Path) -> Path:
+    """The workspace's cache/, made anew when somebody deleted it; for a workspace that is read-only a folder that
+    lasts as long as the process.
+    """
+    cache = folder / "cache"
+    if not writable(cache if cache.exists() else folder):
+        return _scratch(folder.absolute())
+    cache.mkdir(exist_ok=True)
+    return cache
+
+
+@functools.cache
+def _scratch(folder: Path) -> Path:
+    path = Path(tempfile.mkdtemp(prefix=f"regard-{folder.name}-"))
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
 
 
 def sort_key(columns: Iterable[str]) -> str:
@@ -250,9 +291,7 @@ def disk_errors() -> Iterator[None]:
         text = str(error).lower()
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         if full or "no space left" in text or "file too large" in text or "disk quota" in text:
-            raise WorkspaceError(
-                "the disk is full; the store is unchanged", hint="free some space and run the same command again"
-            ) from error
+            raise disk_full() from error
         raise WorkspaceError(f"cannot read or write: {_first_line(error)}; the store is unchanged") from error
     except duckdb.InvalidInputException as error:
         raise WorkspaceError(

@@ -20,10 +20,10 @@ from typing import IO, Any
 import pyarrow as pa
 
 from regard.config import CONFIG_NAME, Config, load, save
-from regard.errors import UsageError, WorkspaceError
+from regard.errors import UsageError, WorkspaceError, read_only
 from regard.events import doctor, gate_rules, ingest, merchandise, tables
-from regard.events.catalog import Catalog, Ingest
-from regard.events.engine import Engine, disk_errors
+from regard.events.catalog import Catalog, Ingest, writable
+from regard.events.engine import Engine, cache_of, disk_errors
 from regard.events.mapping import Mapping as Columns
 from regard.events.schema import CLOCKS, Clock
 from regard.progress import Progress, Silent
@@ -60,6 +60,7 @@ class Store:
         """
         folder = Path(folder)
         if (folder / CONFIG_NAME).exists():
+            _ = Catalog(folder).version()  # one that lost its catalogue is told so, since no ingest can help it
             raise WorkspaceError(f"{folder} is a workspace already", hint=f"regard ingest {folder} FILE")
         if folder.exists() and not folder.is_dir():
             raise WorkspaceError(f"{folder} is a file", hint="name a folder that does not exist yet")
@@ -126,6 +127,7 @@ class Store:
             dry_run=dry_run, show=show,
         )  # fmt: skip
         with self._writing(), self._engine() as engine, disk_errors():
+            self._verify(engine)
             report = ingest.run(engine, self.catalog, self.config, request, progress or Silent())
         if report.number is not None:
             self._remember(overrides or {})
@@ -145,6 +147,7 @@ class Store:
             standing = {entry.number for entry in self.history() if not entry.undone}
             if number not in standing:
                 raise UsageError(f"there is no ingest {number} to undo", hint=f"regard history {self.folder}")
+            self._verify(engine, but=number)
             ingest.undo(engine, self.catalog, number)
         if not self.catalog.clock() and self.config.clock:
             self._save(replace(self.config, clock=""))
@@ -193,7 +196,7 @@ class Store:
         """An engine and the version it may read: parts of that version stay on the disk meanwhile, whatever a writer
         does.
         """
-        with disk_errors(), (self.folder / _READERS).open("a") as lock:
+        with disk_errors(), self._readers() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH)
             with self._engine() as engine:
                 yield engine, self.version
@@ -206,12 +209,19 @@ class Store:
             engine.before("events", "all events", before)
             yield engine
 
+    def _verify(self, engine: Engine, *, but: int | None = None) -> None:
+        """What the next version is built on must be what was written, the ingest `but` left aside."""
+        parts = self.catalog.parts(self.version, "events", "covered", "items", "customers")
+        engine.verify([part for part in parts if part.ingest != but])
+
     def _engine(self) -> Engine:
         return Engine(self.folder)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Hold the writer's lock; the system lets go of it when the process dies, however it dies."""
+        if not writable(self.folder):
+            raise read_only(self.folder)
         with disk_errors():
             (self.folder / "cache").mkdir(exist_ok=True)
             lock = (self.folder / _WRITER).open("a+")
@@ -230,10 +240,17 @@ class Store:
                 self._collect()
             yield
 
+    def _readers(self) -> IO[str]:
+        """The readers' lock; one that may not be written is still the one that a writer elsewhere looks at."""
+        path = self.folder / _READERS
+        if path.exists() and not writable(path):
+            return path.open()
+        return (cache_of(self.folder) / path.name).open("a")
+
     def _collect(self) -> None:
         """Delete files that no version needs: leavings of writers that died, and undone parts once nobody reads."""
         known = self.catalog.paths()
-        with (self.folder / _READERS).open("a") as readers:
+        with self._readers() as readers:
             try:
                 fcntl.flock(readers, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from regard.errors import WorkspaceError
 from regard.events.catalog import Part
-from regard.events.engine import Engine, disk_errors
+from regard.events.engine import Engine, cache_of, disk_errors
 from regard.events.schema import BASKET_BEHAVIOURS, Clock
 from regard.events.store import Store, utc
 from regard.sequences.log import DAY, Log, baskets_of
@@ -81,10 +81,13 @@ def read_log(store: Store, *, behaviours: Sequence[str] | None = None, until: in
 def _cached(store: Store) -> Log:
     key = json.dumps([FORMAT, store.clock, store.config.time_zone])
     with store.reading() as (engine, version), disk_errors():
-        cache = store.folder / "cache"
-        folder = cache / f"log-{version:06d}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
-        if (log := _load(folder)) is not None:
-            return log
+        name = f"log-{version:06d}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+        cache = cache_of(store.folder)
+        folder = cache / name
+        # A read-only workspace may have brought a packed log along.
+        for place in (folder, store.folder / "cache" / name):
+            if (log := _load(place)) is not None:
+                return log
         temporary = Path(tempfile.mkdtemp(prefix="spill-", dir=cache))
         try:
             _pack(engine, store.catalog.parts(version, "events"), temporary, store.clock, store.config.time_zone)
