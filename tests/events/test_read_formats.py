@@ -203,6 +203,25 @@ Groß;Öl-2;A2;15.03.2024 14:30;1;0,99
     assert read.mapping.comma == ("price",)
 
 
+@pytest.mark.parametrize(
+    ("cells", "prices"),
+    [
+        (["5.99", "12,95", "7.50"], [5.99, 12.95, 7.5]),
+        (["71,65", "1.234,50", "12.95", "1.234", "9,5", "0.125"], [71.65, 1234.5, 12.95, 1234, 9.5, 0.125]),
+        (["5.99", "7.50", "1.234,50", "1,234.50", "1,234", "1.234"], [5.99, 7.5, 1234.5, 1234.5, 1234, 1.234]),
+        (["€ 12,95", "-1.234.567", "(3,5)", "₹1,23,456.70"], [12.95, -1234567, -3.5, 123456.7]),
+        (["1,2", "0,125", "1234,567", "5.", ",5"], [1.2, 0.125, 1234.567, 5, None]),
+        (["1.5", "2.5", "3", "1.234,567.8", "1,2,3", "12.34,5"], [1.5, 2.5, 3, None, None, None]),
+        (["1,5", "2,5", "1.2.3,4", "1.23.456"], [1.5, 2.5, None, None]),
+    ],
+)
+def test_each_number_is_read_by_its_own_marks(tmp_path: Path, cells: list[str], prices: list[float | None]) -> None:
+    rows = "".join(f'u{n};i{n};buy;1700000000;"{cell}"\n' for n, cell in enumerate(cells))
+    read = Read(write(tmp_path, "user_id;item_id;event;timestamp;price\n" + rows))
+    assert read.column("price") == [price for price in prices if price is not None]
+    assert [reason for _, reason, _ in read.rejects] == ["unreadable price"] * prices.count(None)
+
+
 def test_tabs_and_carriage_returns_and_gzip(tmp_path: Path) -> None:
     text = "user_id\titem_id\tevent\ttimestamp\r\nu1\ti1\tview\t1700000000\r\nu2\ti2\tbuy\t1700000001\r\n"
     path = tmp_path / "log.tsv.gz"

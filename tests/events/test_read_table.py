@@ -61,6 +61,11 @@ def test_chinese_names_and_a_file_without_header(tmp_path: Path) -> None:
     assert rows[0] == {"item": "1", "item_name": "Toy Story (1995)", "category": "Animation|Comedy"}
 
 
+def test_prices_with_points_and_commas(tmp_path: Path) -> None:
+    _, rows = read(make(tmp_path, 'sku,price\na,5.99\nb,"12,95"\nc,7.50\nd,"1.234,50"\ne,"1,234.50"\n'))
+    assert [row["price"] for row in rows] == [5.99, 12.95, 7.5, 1234.5, 1234.5]
+
+
 def test_customers_from_a_frame() -> None:
     frame = pd.DataFrame({"CustomerID": [17850.0, 13047.0], "age": [31, 44], "city": ["York", None]})
     table, rows = read(frame, kind="customers")

@@ -111,6 +111,12 @@ def test_wrong_words_are_wrong_usage(tmp_path: Path) -> None:
         look(tmp_path, LOG, colour="event")
     with pytest.raises(UsageError, match="no such column"):
         look(tmp_path, LOG, behaviour="frobnicate")
+    with pytest.raises(UsageError) as caught:
+        look(tmp_path, LOG, foo="event")
+    assert "the fields are customer, behaviour, item, time," in str(caught.value.hint)
+    with pytest.raises(UsageError) as caught:
+        look(tmp_path, LOG, timeformat="dmy")
+    assert caught.value.hint == "did you mean time_format?"
 
 
 def test_the_description_names_every_field_and_its_column(tmp_path: Path) -> None:

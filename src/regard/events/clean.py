@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from collections.abc import Mapping as Names
 from dataclasses import dataclass
 
@@ -37,6 +38,10 @@ _NUMERIC = frozenset(
 _FLOATS = frozenset({"DOUBLE", "FLOAT"})
 _INTEGRAL = r"-?[0-9]+[.]0+"
 _MONEY = r"\s*[-+(]?\s*(?:[£$€¥￥₹]|[A-Z]{2,3}\$?)?\s*[-+]?[0-9][0-9,.\s\x{00A0}]*(?:[£$€¥￥₹元]|[A-Z]{3})?\s*\)?\s*"
+_POINT = "[-+]?(?:[1-9][0-9]{0,2}(?:,[0-9]{2,3})*,[0-9]{3}|[0-9]*)(?:[.][0-9]*)?"
+"""A number with a decimal point; thousands, and what Indians count in hundreds, may be marked with commas."""
+_COMMA = "[-+]?(?:[1-9][0-9]{0,2}(?:[.][0-9]{3})+|[0-9]*)(?:,[0-9]*)?"
+"""A number with a decimal comma. Of all numbers with a mark only those such as 1.234 and 1,234 are of both forms."""
 _SQL = {pa.string(): "VARCHAR", pa.float64(): "DOUBLE", pa.int64(): "BIGINT"}
 _LATEST = f"CAST(now() AT TIME ZONE 'UTC' AS TIMESTAMP) + to_days({AHEAD_DAYS})"
 _IDS = ("customer", "item", "order", "event_id", "session")
@@ -125,16 +130,35 @@ def id_sql(cell: str, kind: str, integral: bool) -> str:
     return f"regexp_replace({text}, '[.]0+$', '')" if integral else text
 
 
+def has_comma(values: Iterable[str | None]) -> bool:
+    """Whether most numbers that can be read in one way only have a decimal comma.
+
+    >>> has_comma(["12,95", "1.234", "1.234,50"]), has_comma(["5.99", "12,95", "7.50"]), has_comma(["1,234", "5"])
+    (True, False, False)
+    """
+    digits = [re.sub("[^0-9.,+-]", "", value) for value in values if value]
+    forms = [(bool(re.fullmatch(_COMMA, number)), bool(re.fullmatch(_POINT, number))) for number in digits]
+    return forms.count((True, False)) > forms.count((False, True))
+
+
 def number_sql(cell: str, kind: str, comma: bool) -> str:
-    """A number as DOUBLE, NULL where it is missing or unreadable; money signs and thousands marks are passed over."""
+    """A number as DOUBLE, NULL where it is missing or unreadable; money signs and thousands marks are passed over.
+
+    Args:
+        cell: SQL of the cell.
+        kind: its DuckDB type.
+        comma: True where 1.234 is a thousand and 1,234 is little more than one; every other number tells by itself.
+    """
     if kind in _NUMERIC or kind.startswith("DECIMAL"):
         return f"CAST({cell} AS DOUBLE)"
     plain = f"TRY_CAST({cell} AS DOUBLE)"
     digits = f"regexp_replace({cell}, '[^0-9.,+-]', '', 'g')"
-    digits = f"replace(replace({digits}, '.', ''), ',', '.')" if comma else f"replace({digits}, ',', '')"
+    points = f"WHEN regexp_full_match({digits}, '{_POINT}') THEN replace({digits}, ',', '')"
+    commas = f"WHEN regexp_full_match({digits}, '{_COMMA}') THEN replace(replace({digits}, '.', ''), ',', '.')"
     sign = f"CASE WHEN starts_with(trim({cell}), '(') THEN -1 ELSE 1 END"
-    money = f"CASE WHEN regexp_full_match({cell}, '{_MONEY}') THEN {sign} * TRY_CAST({digits} AS DOUBLE) END"
-    return money if comma else f"coalesce({plain}, {money})"
+    number = f"CASE {commas} {points} END" if comma else f"CASE {points} {commas} END"
+    money = f"CASE WHEN regexp_full_match({cell}, '{_MONEY}') THEN {sign} * TRY_CAST({number} AS DOUBLE) END"
+    return f"coalesce({money}, {plain})" if comma else f"coalesce({plain}, {money})"
 
 
 def _cell(rows: Relation, mapping: Mapping, facts: Facts, field: str, binder: Binder) -> str:

@@ -18,6 +18,7 @@ from regard.events.mapping import Mapping as Columns
 from regard.events.read import Source, expand_sources, read_table, stage
 from regard.events.read_sql import quoted
 from regard.events.recognise import recognise
+from regard.events.recognise_map import share
 from regard.events.schema import CLOCKS, FIELD_NAMES, PROVENANCE, Clock
 from regard.events.tables import Table, changes
 from regard.progress import Progress
@@ -185,8 +186,19 @@ def run(engine: Engine, catalog: Catalog, config: Config, request: Request, prog
     number = catalog.next_ingest()
     version = catalog.version()
     live = catalog.parts(version, "events")
-    files, clock, fields = _stage(engine, catalog, config, request, progress)
-    tables, unchanged, notes = _stage_tables(engine, catalog, version, request)
+    sources, given = expand_sources(list(request.sources)), _tables(request)
+    if not sources and not given:
+        raise InputError("nothing to ingest", hint="name at least one file")
+    of_events, of_tables = share(request.overrides, config.columns, sources, given)
+    mappings = [
+        recognise(source, overrides=told, config=config) for source, told in zip(sources, of_events, strict=True)
+    ]
+    for mapping in mappings:
+        if request.show is not None:
+            request.show(mapping)
+    clock = _one_clock(config.clock or catalog.clock(), mappings)
+    files, fields = _stage(engine, config, sources, mappings, progress)
+    tables, unchanged, notes = _stage_tables(engine, catalog, version, given, of_tables)
     columns = _held(engine, fields)
     progress.start("checking rows")
     passed = gate.check(engine, columns=columns, clock=clock, live=live, now=now)
@@ -266,17 +278,22 @@ def undo(engine: Engine, catalog: Catalog, number: int) -> None:
     )  # fmt: skip
 
 
+def _tables(request: Request) -> dict[Table, Source]:
+    """The tables of a request, opened."""
+    given: dict[Table, Any] = {"items": request.items, "customers": request.customers}
+    opened: dict[Table, Source] = {}
+    for kind, table in given.items():
+        if table is None:
+            continue
+        opened[kind], *more = expand_sources([table])
+        if more:
+            raise InputError(f"{table} is {1 + len(more)} files", hint=f"one file with all {kind}, or one ingest each")
+    return opened
+
+
 def _stage(
-    engine: Engine, catalog: Catalog, config: Config, request: Request, progress: Progress
-) -> tuple[tuple[FileReport, ...], Clock, set[str]]:
-    sources: list[Source] = expand_sources(list(request.sources))
-    if not sources and request.items is None and request.customers is None:
-        raise InputError("nothing to ingest", hint="name at least one file")
-    mappings = [recognise(source, overrides=dict(request.overrides), config=config) for source in sources]
-    for mapping in mappings:
-        if request.show is not None:
-            request.show(mapping)
-    clock = _one_clock(config.clock or catalog.clock(), mappings)
+    engine: Engine, config: Config, sources: Sequence[Source], mappings: Sequence[Columns], progress: Progress
+) -> tuple[tuple[FileReport, ...], set[str]]:
     reports = []
     for file, (source, mapping) in enumerate(zip(sources, mappings, strict=True)):
         progress.start(f"reading {source.name}")
@@ -296,7 +313,7 @@ def _stage(
     _unite(engine, [source.name for source in sources])
     mapped = {name for mapping in mappings for name in mapping.columns}
     # A value that was not given is quantity x price; it is worked out when read, not stored.
-    return tuple(reports), clock, mapped | {"customer", "behaviour", "position", "extra"}
+    return tuple(reports), mapped | {"customer", "behaviour", "position", "extra"}
 
 
 def _one_clock(store: str, mappings: Sequence[Columns]) -> Clock:
@@ -323,21 +340,19 @@ def _unite(engine: Engine, names: Sequence[str]) -> None:
 
 
 def _stage_tables(
-    engine: Engine, catalog: Catalog, version: int, request: Request
+    engine: Engine,
+    catalog: Catalog,
+    version: int,
+    tables: Mapping[Table, Source],
+    told: Mapping[Table, Mapping[str, str]],
 ) -> tuple[dict[Table, int], list[Table], list[str]]:
     """(rows by table, tables that tell the store nothing new, notes)."""
-    given: dict[Table, Any] = {"items": request.items, "customers": request.customers}
     rows: dict[Table, int] = {}
     unchanged: list[Table] = []
     notes = []
-    for kind, table in given.items():
-        if table is None:
-            continue
-        source, *more = expand_sources([table])
-        if more:
-            raise InputError(f"{table} is {1 + len(more)} files", hint=f"one file with all {kind}, or one ingest each")
+    for kind, source in tables.items():
         name = f"given {kind}"
-        read = read_table(engine.connection, source, kind=kind, overrides={}, table=name)
+        read = read_table(engine.connection, source, kind=kind, overrides=told[kind], table=name)
         rows[kind] = read.rows
         if read.missing:
             notes.append(f"{kind}: {_counted(read.missing)} without an id, left out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import pyarrow as pa
 from regard.errors import InputError
 from regard.events import read_json
 from regard.events.duck import connect
+from regard.events.names import plain
 from regard.events.read_sniff import SAMPLE_ROWS, Look, look_at, split_rows
 from regard.events.read_sql import literal, quoted
 
@@ -53,6 +55,15 @@ class Source:
     def named(self) -> bool:
         """False when the file has no header and columns are known by number only."""
         return self.kind != "csv" or self.look.header
+
+    def find(self, name: str) -> str | None:
+        """The column a person means by `name`, whatever its case and punctuation; '#2' is the second one."""
+        if name in self.columns:
+            return name
+        if re.fullmatch(r"#\d+", name) and 0 < int(name[1:]) <= len(self.columns):
+            return self.columns[int(name[1:]) - 1]
+        same = [column for column in self.columns if plain(column) == plain(name)]
+        return same[0] if len(same) == 1 and plain(name) else None
 
     def values(self, column: str) -> list[Cell]:
         """The sample of one column."""

@@ -10,7 +10,7 @@ from typing import Literal
 import duckdb
 
 from regard.errors import InputError, UsageError
-from regard.events.clean import id_sql, number_sql
+from regard.events.clean import has_comma, id_sql, number_sql
 from regard.events.names import TABLE_COLUMNS, plain
 from regard.events.read_json import list_of
 from regard.events.read_scan import Ready, ready, relation
@@ -20,7 +20,10 @@ from regard.events.read_sql import Binder, Relation, quoted
 Kind = Literal["items", "customers"]
 
 _PLAIN_KEYS = frozenset({"id", "编号", "code"})
-_OF_ITEMS = ("item_name", "category", "brand", "price")
+TABLE_FIELDS: dict[Kind, tuple[str, ...]] = {
+    "items": ("item", "item_name", "category", "brand", "price"), "customers": ("customer",)
+}  # fmt: skip
+"""Fields of each table, the key first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +59,8 @@ def read_table(
         InputError: no column is recognised as the key, or no row has one.
         UsageError: an override names no field or no column.
     """
-    key = "item" if kind == "items" else "customer"
-    fields = (key, *_OF_ITEMS) if kind == "items" else (key,)
-    found = _recognise(source, key, fields, overrides)
+    key = TABLE_FIELDS[kind][0]
+    found = _recognise(source, key, TABLE_FIELDS[kind], overrides)
     others = [column for column in source.columns if column not in found.values() and not list_of(column)]
     with ready(connection, source) as here:
         kinds = _kinds(connection, here, others)
@@ -88,7 +90,7 @@ def _recognise(source: Source, key: str, fields: tuple[str, ...], overrides: Nam
     for field, wanted in overrides.items():
         if field not in fields:
             raise UsageError(f"--map {field}=…: this table has the fields {', '.join(fields)}")
-        column = _column(source, wanted)
+        column = source.find(wanted)
         if column is None:
             near = difflib.get_close_matches(wanted, source.columns, n=1)
             hint = f"did you mean '{near[0]}'?" if near else ""
@@ -114,12 +116,6 @@ def _recognise(source: Source, key: str, fields: tuple[str, ...], overrides: Nam
             f"{source.name}: no column is recognised as the {key} among {shown}", hint=f"--map {key}=COLUMN"
         )
     return {field: found[field] for field in fields if field in found}
-
-
-def _column(source: Source, wanted: str) -> str | None:
-    if wanted.startswith("#") and wanted[1:].isdigit() and 0 < int(wanted[1:]) <= len(source.columns):
-        return source.columns[int(wanted[1:]) - 1]
-    return next((column for column in source.columns if column == wanted or plain(column) == plain(wanted)), None)
 
 
 def _names(found: dict[str, str], others: list[str]) -> dict[str, str]:
@@ -168,16 +164,7 @@ def _only_days(values: list[str | None]) -> bool:
 def _value(rows: Relation, field: str, column: str, source: Source) -> str:
     cell, kind = rows.cells[column], rows.types[column]
     if field == "price":
-        values = [value for value in source.values(column) if value and "," in value]
-        return number_sql(
-            cell,
-            kind,
-            bool(values)
-            and all(
-                "." not in value.rsplit(",", 1)[-1] and len(value.rsplit(",", 1)[-1].rstrip(" €")) <= 2
-                for value in values
-            ),
-        )
+        return number_sql(cell, kind, has_comma(source.values(column)))
     if field in ("item", "customer"):
         known = [value for value in source.values(column) if value]
         return id_sql(cell, kind, bool(known) and all(_integral(value) for value in known))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from regard.config import Config
 from regard.errors import InputError, UsageError
 from regard.events import names
+from regard.events.clean import has_comma
 from regard.events.clean_time import find_format
 from regard.events.mapping import Mapping, TimeFormat
 from regard.events.names import behaviour_of, plain
@@ -26,7 +27,6 @@ MAX_BEHAVIOURS = 200
 IDS = ("customer", "item", "order", "event_id", "session")
 NUMBERS = ("quantity", "price", "value", "dwell", "rating")
 _SETTINGS = ("time_format",)
-_COMMA = re.compile(r"[^\d,.]*\d{1,3}(\.\d{3})*,\d{1,2}[^\d,.]*|[^\d,.]*\d+,\d{1,2}[^\d,.]*")
 
 
 def recognise(source: Source, *, overrides: Names[str, str], config: Config) -> Mapping:
@@ -72,9 +72,10 @@ class _Draft:
         """What the user said, now or at an earlier ingest."""
         for field, column in self.overrides.items():
             if field not in (*FIELD_NAMES[:-1], *_SETTINGS):
-                near = difflib.get_close_matches(field, FIELD_NAMES, n=1)
+                near = difflib.get_close_matches(field, (*FIELD_NAMES[:-1], *_SETTINGS), n=1)
                 raise UsageError(
-                    f"--map {field}=…: there is no field '{field}'", hint=f"did you mean {near[0]}?" if near else ""
+                    f"--map {field}=…: there is no field '{field}'",
+                    hint=f"did you mean {near[0]}?" if near else f"the fields are {', '.join(FIELD_NAMES[:-1])}",
                 )
             if field not in _SETTINGS:
                 self._take(field, column, asked=True)
@@ -88,7 +89,7 @@ class _Draft:
             if not shape.fits(self.source):
                 continue
             for field, wanted in shape.columns.items():
-                found = tuple(column for name in wanted if (column := self._column(name)) is not None)
+                found = tuple(column for name in wanted if (column := self.source.find(name)) is not None)
                 if found and field not in self.columns and field not in self.left_out:
                     self.columns[field] = found
             self.left_out |= shape.without - set(self.overrides)
@@ -139,7 +140,11 @@ class _Draft:
             row_position=self.row_position and clock == "order",
             joined=self.joined,
             floats=tuple(field for field in IDS if self._are_floats(field)),
-            comma=tuple(field for field in NUMBERS if self._has_comma(field)),
+            comma=tuple(
+                field
+                for field in NUMBERS
+                if has_comma(value for column in self.columns.get(field, ()) for value in self.source.values(column))
+            ),
             fill=self._find_fill(),
             explode=explode,
             extra=tuple(
@@ -159,24 +164,16 @@ class _Draft:
             self.row_position = True
             self.left_out |= {"time", "position"} - set(self.overrides)
             return
-        found = self._column(column)
+        found = self.source.find(column)
         if found is not None:
             self.columns[field] = (found,)
         elif field == "behaviour" and (behaviour_of(column, self.own) or column in BEHAVIOURS):
-            if asked or not self._column("behaviour"):
+            if asked or not self.source.find("behaviour"):
                 self.behaviour = behaviour_of(column, self.own) or column
         elif asked:
             near = difflib.get_close_matches(column, self.source.columns, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"its columns are {_listed(self.source.columns)}"
             raise UsageError(f"--map {field}={column}: {self.source.name} has no such column", hint=hint)
-
-    def _column(self, name: str) -> str | None:
-        if name in self.source.columns:
-            return name
-        if re.fullmatch(r"#\d+", name) and 0 < int(name[1:]) <= len(self.source.columns):
-            return self.source.columns[int(name[1:]) - 1]
-        same = [column for column in self.source.columns if plain(column) == plain(name)]
-        return same[0] if len(same) == 1 and plain(name) else None
 
     def _by_tiers(self, field: str, tiers: tuple[frozenset[str], ...]) -> tuple[str, ...]:
         for at, tier in enumerate(tiers):
@@ -334,11 +331,6 @@ class _Draft:
         words = [value for value in self.source.values(column) if value]
         known = sum(behaviour_of(word, self.own) is not None for word in words)
         return bool(words) and known >= 0.5 * len(words)
-
-    def _has_comma(self, field: str) -> bool:
-        columns = self.columns.get(field, ())
-        values = [value.strip() for column in columns for value in self.source.values(column) if value and "," in value]
-        return bool(values) and sum(bool(_COMMA.fullmatch(value)) for value in values) > 0.5 * len(values)
 
     def _are_floats(self, field: str) -> bool:
         values = [value for column in self.columns.get(field, ()) for value in self.source.values(column)]
