@@ -53,7 +53,7 @@ def stand_in_fit(
         "items": view.log.items.ids.to_pylist(),
         "behaviours": view.log.behaviours,
         "popularity": np.log1p(np.bincount(wanted, minlength=len(view.log.items))).tolist(),
-        "card": {"steps": steps or 7, "seed": seed, "events": view.log.events},
+        "card": {"steps": steps or 70, "seed": seed, "events": view.log.events},
     }
     (folder / "model.json").write_text(json.dumps(model))
 

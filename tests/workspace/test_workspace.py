@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +14,7 @@ import pytest
 
 import regard
 from regard.errors import ConfigError, InputError, MissingExtraError, ModelError, UsageError, WorkspaceError
+from regard.sequences.view import View
 from regard.workspace.learning import seconds
 
 
@@ -89,8 +93,69 @@ def test_a_damaged_model_does_not_stop_older_ones(shop_folder: Path, stand_in: N
     with pytest.raises(ModelError, match="damaged"):
         regard.open(shop_folder).recommend("x", model="m2")
     (shop_folder / "models" / "m1" / "model.json").unlink()
-    with pytest.raises(ModelError, match=r"m2/model\.json is damaged"):
-        regard.open(shop_folder).recommend("x")
+    for language, said in (("en", "model {} cannot be read: {}; counting answers"), ("zh", "由 计数 回答")):
+        counted = regard.open(shop_folder).recommend(buyer(shop), language=language)
+        assert (counted.fallback_level, counted.model_version, len(counted.notes)) == ("counting", None, 2)
+        assert counted.notes[0].endswith(said.rpartition("}")[2]) and counted.notes[0].split()[1] == "m2"
+
+
+def test_a_shop_whose_models_were_deleted_counts(shop_folder: Path, stand_in: None) -> None:
+    shop = regard.open(shop_folder)
+    shop.train()
+    shutil.rmtree(shop_folder / "models")
+    shop = regard.open(shop_folder)
+    answer = shop.recommend(buyer(shop))
+    assert (answer.fallback_level, len(answer.items)) == ("counting", 10)
+    assert answer.notes[0].startswith("model m1 cannot be read: ")
+    assert shop.explain(buyer(shop)).reasons and shop.similar(shop.log().items.id(0))
+    with pytest.raises(ModelError):
+        shop.recommend(buyer(shop), model="m1")
+
+
+Card = dict[str, object]
+ENOUGH: list[Card] = [
+    {"steps": 10, "epochs": 0.1},
+    {"steps": 8, "epochs": 8.0},  # nothing to hold back, eight times through a tiny log
+    {"steps": 3, "epochs": 1.0, "curve": [{"step": step} for step in range(1, 10)]},  # six looks in vain
+]
+TOO_FEW: list[Card] = [
+    {"steps": 1, "epochs": 0.33, "curve": [{"step": 1}]},
+    {"steps": 9, "epochs": 0.5},
+    {"steps": 4, "epochs": 2.0, "curve": [{"step": step} for step in range(1, 7)]},
+]
+
+
+@pytest.mark.parametrize("card", [*ENOUGH, *TOO_FEW])
+def test_a_model_that_the_budget_cut_to_nothing_does_not_answer(
+    shop_folder: Path, stand_in: None, monkeypatch: pytest.MonkeyPatch, card: Card
+) -> None:
+    from regard.workspace import learning
+
+    plain = learning._fit
+    shop = regard.open(shop_folder)
+    shop.train()
+
+    def cut(view: View, *, folder: Path, **how: Any) -> None:
+        plain(view, folder=folder, **how)
+        told = json.loads((folder / "model.json").read_text())
+        (folder / "model.json").write_text(json.dumps({**told, "card": {**told["card"], **card}}))
+
+    monkeypatch.setattr(learning, "_fit", cut)
+    if card in ENOUGH:
+        assert shop.train(budget=1).model == "m2"
+        return
+    with pytest.raises(ModelError, match=rf"enough for {card['steps']} steps? only: nothing was learned") as caught:
+        shop.train(budget=1)
+    assert caught.value.hint == "give more --budget"
+    assert [model.id for model in shop.models.all()] == ["m1"] and not (shop_folder / "models" / "m2").exists()
+    assert shop.recommend(buyer(shop)).model_version == "m1"
+    assert shop.train(steps=1).model == "m2"  # who asks for so few gets them
+
+
+def test_a_wrong_seed_is_refused_before_anything_is_trained(shop_folder: Path, stand_in: None) -> None:
+    with pytest.raises(UsageError, match="seed is -1"):
+        regard.open(shop_folder).train(seed=-1)
+    assert not list((shop_folder / "models").glob("*"))
 
 
 def test_an_interrupted_training_is_taken_up(
@@ -194,6 +259,9 @@ def test_recommend_all(shop_folder: Path, tmp_path: Path) -> None:
     someone = buyer(shop)
     mine = [row["item"] for row in table.to_pylist() if row["customer"] == someone]
     assert mine == [item.item for item in shop.recommend(someone, n=2).items]
+    with pytest.raises(UsageError, match="Parquet") as caught:
+        shop.recommend_all(tmp_path / "all.csv")
+    assert caught.value.hint == "name it all.parquet" and not (tmp_path / "all.csv").exists()
 
 
 def test_filters_and_lists_reach_the_answer(shop_folder: Path) -> None:
@@ -221,7 +289,7 @@ def test_the_other_verbs(shop_folder: Path, stand_in: None) -> None:
     top = shop.recommend(someone, n=1).items[0].item
     assert shop.explain(someone).item == top
     assert "不" not in shop.explain(someone, top, language="zh").reasons[0].text
-    assert shop.explain(someone, top, language="zh").reasons[0].text.startswith("您在")
+    assert shop.explain(someone, top, language="zh").reasons[0].text.startswith("您")
     assert shop.doctor().events == shop.history()[0].report["accepted"]
 
 

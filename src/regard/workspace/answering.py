@@ -34,11 +34,12 @@ class Answering:
         """The shop with a ranker, and notes for whoever reads its answers.
 
         Args:
-            model: id of a model that must be used; None = the newest readable one, unless counting was found better.
+            model: id of a model that must be used; None = the newest readable one; counting where it was found better,
+                or where none can be read.
             language: 'en' or 'zh', of reasons; None = the workspace's.
 
         Raises:
-            ModelError: the named model is missing or damaged; or there are models and none can be read.
+            ModelError: the named model is missing or damaged.
         """
         version = self._data.version
         if self._built is None or self._built[0] != version:
@@ -65,20 +66,17 @@ class Answering:
         if name is not None:
             return self._of(self._models.get(name)), ()
         broken: list[tuple[str, str]] = []
-        first: ModelError | None = None
         for entry in self._models.all():
             if worse(entry):
                 return self._counting(shop), (words.worse(entry.id, language),)
             try:
                 ranker = self._of(entry)
             except ModelError as error:
-                first = first or error
                 broken.append((entry.id, error.message))
                 continue
             return ranker, tuple(words.unreadable(lost, why, entry.id, language) for lost, why in broken)
-        if first is not None:
-            raise first
-        return self._counting(shop), ()
+        instead = "计数" if language == "zh" else "counting"
+        return self._counting(shop), tuple(words.unreadable(lost, why, instead, language) for lost, why in broken)
 
     def _of(self, entry: Registered) -> Ranker:
         model = self._loaded.get(entry.id)

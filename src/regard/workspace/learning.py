@@ -7,7 +7,7 @@ import importlib.util
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 LEAST_CUSTOMERS = 20
 """Customers with at least two target baskets below which there is nothing to learn a sequence from."""
+
+LEAST_STEPS = 10
+"""Steps below which a training that its budget cut short has learned nothing."""
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
@@ -98,6 +101,8 @@ def train(
     allowed = seconds(budget)
     if steps is not None and steps < 1:
         raise UsageError(f"steps is {steps}", hint="a positive number, or none to follow the budget")
+    if seed < 0:
+        raise UsageError(f"seed is {seed}", hint="a whole number from 0 on")
     log = data.people()
     target = data.target(log)
     _enough(log, target)
@@ -108,8 +113,23 @@ def train(
     limits: dict[str, Any] = {"steps": steps} if steps is not None else {"budget_seconds": allowed}
     _fit(view, folder=folder, seed=seed, progress=progress, resume=resume, **limits)
     card = dict(load(folder).card)
+    if steps is None and _cut_short(card):
+        shutil.rmtree(folder)
+        count = f"{card['steps']} step{'' if card['steps'] == 1 else 's'}"
+        raise ModelError(f"the budget was enough for {count} only: nothing was learned", hint="give more --budget")
     models.add(name, version)
     return TrainReport(model=name, folder=str(folder), seconds=round(time.monotonic() - began, 1), card=card)
+
+
+def _cut_short(card: Mapping[str, Any]) -> bool:
+    """Whether the budget, and not the data, ended a training before it learned anything; tiny shops need few steps."""
+    if card["steps"] >= LEAST_STEPS:
+        return False
+    from regard.training.fitting import DEFAULT_EPOCHS
+    from regard.training.trial import STALE_LOOKS
+
+    in_vain = sum(look["step"] > card["steps"] for look in card.get("curve", ()))
+    return in_vain < STALE_LOOKS and float(card.get("epochs", 0)) < DEFAULT_EPOCHS
 
 
 def evaluate(

@@ -214,8 +214,10 @@ class Workspace:
             resume: take up an interrupted training.
 
         Raises:
+            UsageError: the budget, the steps or the seed is off.
             MissingExtraError: PyTorch is not installed.
             InputError: there is too little to learn from.
+            ModelError: the budget was too small to learn anything; an older model stays the current one.
         """
         return learning.train(
             self._data,
@@ -284,7 +286,7 @@ class Workspace:
 
         Raises:
             UsageError: a word of the question is off; the hint says which.
-            ModelError: the model's files are damaged.
+            ModelError: the named model is missing or damaged.
         """
         one = customers is None or isinstance(customers, str | int)
         names = [customers] if one else list(customers)  # type: ignore[arg-type]
@@ -309,7 +311,14 @@ class Workspace:
         Args:
             path: of the file. n: items per customer. limits: `why`, `exclude`, `filter`, `stock`, `allow`, `deny`,
                 `model`, `language`, as in `recommend`.
+
+        Raises:
+            UsageError: the file's name does not end in .parquet.
+            WorkspaceError: the file cannot be written.
         """
+        if Path(path).suffix.lower() != ".parquet":
+            better = Path(path).with_suffix(".parquet").name
+            raise UsageError(f"{path} would be a Parquet file under another name", hint=f"name it {better}")
         shop, _, asked = self._limited(**limits)
         return insight.recommend_all(shop, Path(path), n=n, progress=progress, **asked)
 
