@@ -212,11 +212,47 @@ def test_what_an_ingest_found_is_said_in_plain_words(tmp_path: Path) -> None:
     said = " ".join(shown("ingest", tmp_path / "shop", tmp_path / "a.csv", tmp_path / "b.csv").split())
     assert "b.csv has 18 rows in common with a.csv, counted once" in said
     assert "rejected: no customer 2" in said
-    assert "1 refund, 1 matched to a purchase" in said
+    assert "in the store now: 1 refund, 1 matched to a purchase" in said
     assert "1 customer, 26 items, 2024-01-01 to 2024-01-28" in said
-    assert "12 rows are postage and the like, never recommended: POST 12" in said
+    assert "in the store now: 12 rows are postage and the like, never recommended: POST 12" in said
     again = shown("ingest", tmp_path / "shop", tmp_path / "a.csv")
     assert "nothing new: the store has all of these rows already" in again and "nothing written" in again
+    (tmp_path / "items.csv").write_text("item,name\ni1,Lamp\n")
+    table = shown("ingest", tmp_path / "shop", "--items", tmp_path / "items.csv")
+    assert "1 row taken in" in table and "refund" not in table and "postage" not in table
+
+
+def test_history_says_what_was_accepted_then(shop_folder: Path) -> None:
+    assert "accepted then" in shown("history", shop_folder)
+
+
+def test_ids_cannot_command_the_terminal(tmp_path: Path) -> None:
+    red, turned, long = "\x1b[31mred", "\u202eRTLevil", "x" * 5000
+    rows = pd.DataFrame(
+        [
+            (who, what, f"2024-01-{day:02}")
+            for day in range(1, 20)
+            for who in (turned, long, "b")
+            for what in (red, "i", "k")
+        ],
+        columns=["customer", "item", "time"],
+    )
+    shop = regard.init(tmp_path / "shop")
+    shop.ingest(rows.assign(behaviour="purchase", item_name=rows.item + "\x9b1m \u2066"))
+    folder = tmp_path / "shop"
+    for words in (
+        ("recommend", folder, turned, "--exclude", "none", "--why"), ("similar", folder, red), ("intent", folder, turned),
+        ("explain", folder, turned, red), ("similar", folder, "--new", "--days", 9999), ("doctor", folder),
+    ):  # fmt: skip
+        said = shown(*words)
+        assert not set(said) & {"\x1b", "\u202e", "\x9b", "\u2066"}, words
+        assert "\\x1b" in said or "\\u202e" in said or words[0] == "doctor", said
+    for words in (("recommend", folder, long), ("explain", folder, long, "i"), ("intent", folder, long)):
+        said = shown(*words)
+        assert "x…" in said and len(said.splitlines()) < 20, words
+    assert said.count("100.0%") == 4
+    error = call("similar", folder, "\x1b[2J").stderr
+    assert "\x1b" not in error and "\\x1b[2J" in error
 
 
 def test_what_a_shop_calls_its_things_is_shown_as_it_is(tmp_path: Path) -> None:
@@ -316,6 +352,14 @@ def test_map_overrides(tmp_path: Path) -> None:
     assert told("ingest", "ingest", tmp_path / "shop", tmp_path / "odd.csv", *words)["accepted"] == 1
 
 
+@pytest.mark.parametrize("words", [["item=A,item=B"], ["item=A", "item=B"]])
+def test_maps_that_contradict_each_other(words: list[str]) -> None:
+    with pytest.raises(UsageError, match="reads item from both 'A' and 'B'") as caught:
+        mapping_of(words)
+    assert caught.value.hint == "one --map item=COLUMN"
+    assert mapping_of(["item=A", "item=A"]) == {"item": "A"}
+
+
 @pytest.mark.parametrize("words", ["customer", "=x", "item=x,customer"])
 def test_wrong_maps(words: str) -> None:
     with pytest.raises(UsageError, match="FIELD=COLUMN"):
@@ -330,7 +374,9 @@ def test_failures_are_one_line_that_says_what_to_do(shop_folder: Path, tmp_path:
     assert refused(2, "recommend", shop_folder, "x", "--exclude", "all") == ("exclude is 'all'", "none, target or seen")
     assert "no_such_column" in refused(2, "recommend", shop_folder, "x", "--filter", "no_such_column = 1")[0]
     assert "--all" in refused(2, "recommend", shop_folder, "x", "--all", tmp_path / "all.parquet")[0]
-    assert "cannot read" in refused(2, "recommend", shop_folder, "x", "--stock", tmp_path / "none")[0]
+    error, hint = refused(2, "recommend", shop_folder, "x", "--stock", tmp_path / "none")
+    assert "cannot read" in error and "check the path" in hint
+    assert refused(2, "recommend", shop_folder, "--all", tmp_path / "all.csv")[1] == "name it all.parquet"
     assert "no item" in refused(2, "similar", shop_folder, "nothing like this")[0]
     assert "--trending" in refused(2, "similar", shop_folder)[0]
     assert "no trained model" in refused(1, "evaluate", shop_folder)[0]

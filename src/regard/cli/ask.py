@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from regard.cli.screen import Folder, Screen, heading, table, verb
+from regard.cli.screen import Folder, Screen, brief, heading, table, verb
 from regard.cli.words import Words
 from regard.errors import UsageError
 
@@ -132,7 +132,7 @@ def print_answers(out: Console, answers: Sequence[Any], say: Words) -> None:
             out.print()
         source = _source(answer, say)
         note = f"{say('from {source}', source=source)} · {say(_LEFT_OUT[answer.exclude])} (--exclude {answer.exclude})"
-        heading(out, answer.customer or say("anonymous"), note=note)
+        heading(out, brief(answer.customer or say("anonymous")), note=note)
         for line in answer.notes:
             out.print(Text(line, style="yellow"))
         out.print(_items(answer, say))
@@ -201,7 +201,7 @@ def _similar(out: Console, answers: Sequence[Any], say: Words) -> None:
     columns = [say(name) for name in ("item", "name", "score", "because of")]
     witnesses = {"model": say.known("card.model"), "customers": say("buyers"), "content": say("content")}
     for answer in answers:
-        heading(out, answer.item, note=answer.name)
+        heading(out, brief(answer.item), note=answer.name)
         made = table("#", *columns, right=("#", columns[2]), wide=columns[1])
         for rank, item in enumerate(answer.items, start=1):
             because = say.joined(witnesses[name] for name in item.witnesses)
@@ -258,6 +258,7 @@ def intent(
 def _intents(out: Console, answers: Sequence[Any], say: Words) -> None:
     horizons = [say("{days} d", days=p.days) for p in answers[0].propensities]
     made = table(say("customer"), *horizons, say("from"), right=horizons)
+    made.columns[0].max_width = 20
     for answer in answers:
         made.add_row(answer.customer, *(f"{p.probability:.1%}" for p in answer.propensities), _source(answer, say))
     heading(out, say("Chance to buy within"))
@@ -288,7 +289,7 @@ def explain(
 def _explanation(out: Console, answer: Any, say: Words) -> None:
     place = say("place {rank}", rank=f"{answer.rank:,}") if answer.rank else say("no candidate")
     source = say.known("level.model", model=answer.model_version) if answer.model_version else say("counting")
-    heading(out, f"{answer.customer}: {answer.name or answer.item}", note=f"{place} · {source}")
+    heading(out, f"{brief(answer.customer)}: {brief(answer.name or answer.item)}", note=f"{place} · {source}")
     made = table(say("effect"), say("event"), right=(say("effect"),), wide=say("event"), wrap=True)
     for reason in answer.reasons:
         made.add_row(f"{reason.effect:+.3f}", reason.text)
@@ -331,4 +332,5 @@ def _lines(path: str) -> list[str]:
     try:
         return Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
+        why = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise UsageError(f"cannot read {path}: {why}", hint="check the path; one id a line, UTF-8") from None

@@ -35,6 +35,8 @@ CHINESE = {
     "ingest {number}": "第 {number} 次导入",
     "read": "读取",
     "accepted": "接受",
+    "accepted then": "当时接受",
+    "in the store now: {what}": "库中现有：{what}",
     "{n} item|{n} items": "{n} 件商品",
     "in several files, counted once": "多个文件共有，只计一次",
     "already in the store, counted once": "库中已有，只计一次",

@@ -5,16 +5,19 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Annotated, Any, get_type_hints
 
 import typer
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
-from rich.text import Text
+from rich.text import Span, Text
 
 from regard.cli.progress import Bar, reporting
 from regard.cli.words import Words
@@ -24,6 +27,37 @@ from regard.progress import Progress
 Folder = Annotated[str, typer.Argument(metavar="FOLDER", help="The workspace folder.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What commands a terminal or turns the direction of what follows; tabs and new lines are fine."""
+
+
+def visible(text: str) -> str:
+    """The text with control characters and direction marks written out.
+
+    >>> print(visible("\\x1b[31mred"), visible("\\u202elive"))
+    \\x1b[31mred \\u202elive
+    """
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+class Visible(Console):
+    """A console on which no id or name can act: what is printed is seen."""
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """The string as Text, written out."""
+        return super().render_str(visible(text), **how)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The segments of anything; a Text is written out, its styles in their places."""
+        if isinstance(renderable, Text) and _UNSEEN.search(renderable.plain):
+            letters = [visible(letter) for letter in renderable.plain]
+            place = [0, *accumulate(map(len, letters))]
+            shown = renderable.blank_copy("".join(letters))
+            shown.spans = [Span(place[span.start], place[span.end], span.style) for span in renderable.spans]
+            renderable = shown
+        return super().render(renderable, options)
 
 
 class Screen:
@@ -36,8 +70,8 @@ class Screen:
     def __init__(self, *, json: bool = False) -> None:
         self.json = json
         # What a shop calls its things is text: no markup, no emoji names.
-        self.out = Console(markup=False, emoji=False, highlight=False)
-        self.err = Console(markup=False, emoji=False, highlight=False, stderr=True)
+        self.out = Visible(markup=False, emoji=False, highlight=False)
+        self.err = Visible(markup=False, emoji=False, highlight=False, stderr=True)
         self.progress: Progress = reporting(self.err, quiet=json)
 
     def speak(self, language: str) -> Words:
@@ -112,7 +146,7 @@ def _unforeseen(error: BaseException, *, debug: bool) -> RegardError:
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return RegardError(f"{where}{error.strerror}", hint="check the path, the rights and the space left")
-    hint = "" if debug else "the same command with --debug shows where; please report it"
+    hint = f"please report it{'' if debug else '; the same command with --debug shows where'}"
     return RegardError(f"{type(error).__name__}: {error}", hint=hint)
 
 
@@ -131,6 +165,15 @@ def table(*columns: str, right: Sequence[str] = (), wide: str = "", wrap: bool =
 def heading(console: Console, text: str, *, note: str = "") -> None:
     """A line that says what follows."""
     console.print(Text(text, style="bold") + Text(f"  {note}" if note else "", style="dim not bold"))
+
+
+def brief(name: str) -> str:
+    """An id as it stands in a heading: a very long one is cut.
+
+    >>> brief("C1"), len(brief("x" * 5000))
+    ('C1', 40)
+    """
+    return name if len(name) <= 40 else f"{name[:39]}…"
 
 
 def share(part: float, whole: float) -> str:

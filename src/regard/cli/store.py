@@ -107,7 +107,11 @@ def mapping_of(words: list[str]) -> dict[str, str]:
             if not equals or not field.strip():
                 raise UsageError(f"--map '{part}' is not FIELD=COLUMN", hint='for example --map customer="Customer ID"')
             cells = next(csv.reader([column.strip()]), [""])
-            found[field.strip()] = cells[0] if len(cells) == 1 else column.strip()
+            field, column = field.strip(), cells[0] if len(cells) == 1 else column.strip()
+            if found.setdefault(field, column) != column:
+                raise UsageError(
+                    f"--map reads {field} from both '{found[field]}' and '{column}'", hint=f"one --map {field}=COLUMN"
+                )
     return found
 
 
@@ -194,6 +198,16 @@ def _remarks(report: IngestReport, say: Words) -> list[str]:
         lines.append(say.known.count("data.overlaps_more", len(overlaps) - _NAMED))
     if overlaps:
         lines.append(say("  (rows rejected as unreadable or incomplete are not compared)"))
+    if report.accepted:
+        lines += [say("in the store now: {what}", what=what) for what in _standing(report, say)]
+    if report.future:
+        lines.append(say.count("{n} row lies in the future|{n} rows lie in the future", report.future))
+    return lines
+
+
+def _standing(report: IngestReport, say: Words) -> list[str]:
+    """What the whole store holds after the ingest, not this ingest alone."""
+    lines = []
     if report.refunds:
         said = "{n} refund, {matched} matched to a purchase|{n} refunds, {matched} matched to a purchase"
         lines.append(say.count(said, report.refunds, matched=f"{report.refunds_matched:,}"))
@@ -209,8 +223,6 @@ def _remarks(report: IngestReport, say: Words) -> list[str]:
     if report.bots:
         said = "{n} bot-like customer, left out of training|{n} bot-like customers, left out of training"
         lines.append(say.count(said, report.bots))
-    if report.future:
-        lines.append(say.count("{n} row lies in the future|{n} rows lie in the future", report.future))
     return lines
 
 
@@ -232,7 +244,7 @@ def _history(out: Console, entries: list[Ingest], folder: str, say: Words) -> No
         command = f"regard ingest {folder} FILE"
         out.print(say("nothing ingested yet; next: {command}", command=command), soft_wrap=True)
         return
-    number, at, rows, accepted, files = (say(name) for name in ("ingest", "at (UTC)", "rows", "accepted", "files"))
+    number, at, rows, accepted, files = (say(name) for name in ("ingest", "at (UTC)", "rows", "accepted then", "files"))
     made = table(number, at, rows, accepted, files, right=(number, rows, accepted), wide=files)
     tables = {"items": say("items table"), "customers": say("customers table")}
     for entry in entries:
