@@ -45,6 +45,13 @@ def test_intent_of_the_known_and_the_unknown(shop: Shop) -> None:
     assert unknown.propensities[1].probability == pytest.approx(1 / 2)  # of ann and bob, bob came back
 
 
+def test_notes_of_an_intent(shop: Shop) -> None:
+    known, unknown = intent(shop, [Ask(customer="ann"), Ask(customer="nobody")], horizons=(7, 30), unproven={30, 90})
+    assert known.notes == ("within 30 days: not shown to be better than a simple rule in the last evaluation",)
+    assert unknown.notes == ("nothing is known of customer 'nobody'",)
+    assert intent(shop, [Ask(customer="ann")])[0].notes == ()
+
+
 def test_base_rates_never_fall_with_the_horizon_however_short_the_log(shop: Shop) -> None:
     (unknown,) = intent(shop, [Ask(customer="nobody")], horizons=(1, 7, 30, 90, 365))
     chances = [p.probability for p in unknown.propensities]

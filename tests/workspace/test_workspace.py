@@ -178,6 +178,15 @@ def test_an_interrupted_training_is_taken_up(
     assert regard.open(shop_folder).train().model == "m2"
 
 
+def test_chances_that_beat_no_simple_rule_carry_a_note(shop_folder: Path, stand_in: None) -> None:
+    shop = regard.open(shop_folder)
+    shop.train()
+    assert shop.intent(buyer(shop), days=[7, 30])[0].notes == ()
+    found = [{"days": days, "verdict": {"outcome": how}} for days, how in ((7, "better"), (30, "worse"))]
+    shop.models.evaluated("m1", {"verdict": {"outcome": "better"}, "propensity": found})
+    assert shop.intent(buyer(shop), days=[7, 30])[0].notes[0].startswith("within 30 days: not shown")
+
+
 def test_a_model_found_worse_than_counting_does_not_answer(shop_folder: Path, stand_in: None) -> None:
     shop = regard.open(shop_folder)
     shop.train()

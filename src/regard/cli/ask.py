@@ -202,6 +202,9 @@ def _similar(out: Console, answers: Sequence[Any], say: Words) -> None:
     witnesses = {"model": say.known("card.model"), "customers": say("buyers"), "content": say("content")}
     for answer in answers:
         heading(out, brief(answer.item), note=answer.name)
+        if not answer.items:
+            out.print(say("Nothing is known to be like it."))
+            continue
         made = table("#", *columns, right=("#", columns[2]), wide=columns[1])
         for rank, item in enumerate(answer.items, start=1):
             because = say.joined(witnesses[name] for name in item.witnesses)
@@ -262,6 +265,8 @@ def _intents(out: Console, answers: Sequence[Any], say: Words) -> None:
     for answer in answers:
         made.add_row(answer.customer, *(f"{p.probability:.1%}" for p in answer.propensities), _source(answer, say))
     heading(out, say("Chance to buy within"))
+    for line in dict.fromkeys(note for answer in answers for note in answer.notes):
+        out.print(Text(line, style="yellow"))
     out.print(made)
 
 

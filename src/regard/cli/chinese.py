@@ -108,6 +108,7 @@ CHINESE = {
     "content": "内容",
     "Growing in the last day|Growing in the last {n} days": "最近 {n} 天增长的商品",
     "beyond luck and beyond the shop's own growth": "超出偶然和全店增长",
+    "Nothing is known to be like it.": "没有已知的相似商品。",
     "Nothing grows for sure.": "没有确定增长的商品。",
     "growth": "增长",
     "at least": "至少",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.errors import UsageError
+from regard.insight import words
 from regard.insight.answer import Plain
 from regard.insight.history import Ask
-from regard.insight.recommend import blocks
+from regard.insight.recommend import blocks, stranger
 from regard.insight.shop import Shop
 from regard.sequences.log import DAY
 
@@ -35,22 +36,30 @@ class Intent(Plain):
         fallback_level: 'model', or 'base rate' where the model cannot read this one: the share of all customers who did,
             and for a horizon longer than the log at least that of the longest it covers.
         model_version: id of the model, None where none was used.
+        notes: what the reader should know, one line each.
     """
 
     customer: str | None
     propensities: tuple[Propensity, ...]
     fallback_level: str
     model_version: str | None
+    notes: tuple[str, ...] = ()
 
 
 def intent(
-    shop: Shop, asks: Sequence[Ask], *, horizons: Sequence[int] = (7, 30), at: int | None = None
+    shop: Shop,
+    asks: Sequence[Ask],
+    *,
+    horizons: Sequence[int] = (7, 30),
+    at: int | None = None,
+    unproven: Collection[int] = (),
 ) -> list[Intent]:
     """The probability of a target behaviour within each horizon.
 
     Args:
         shop: data and model. asks: Q questions. horizons: days, each positive. at: seconds; None = the shop's latest
             event.
+        unproven: days for which the model was not found better than a simple rule; its answers carry a note.
 
     Raises:
         UsageError: a horizon is not positive, or the log has no clock.
@@ -62,6 +71,8 @@ def intent(
         raise UsageError(
             "a probability within days needs events with times", hint="this log has only an order of events"
         )
+    doubted = [day for day in days if day in unproven]
+    doubt = [words.unproven(doubted, shop.language)] if doubted else []
     base = np.array([base_rate(shop, horizon) for horizon in days])
     answers: list[Intent] = []
     for block in blocks(len(asks), len(shop.log.items)):
@@ -82,6 +93,7 @@ def intent(
                     ),
                     fallback_level="model" if known else "base rate",
                     model_version=shop.ranker.version if known and shop.ranker else None,
+                    notes=(*stranger(shop, ask), *(doubt if known else ())),
                 )
             )
     return answers

@@ -201,13 +201,17 @@ def _draft(
     return Draft(level=level, found=found, sources=sources, notes=tuple(notes))
 
 
+def stranger(shop: Shop, ask: Ask) -> list[str]:
+    """A note where the question names a customer of whom the log holds nothing."""
+    if ask.customer is None or not shop.log.events:
+        return []
+    code = shop.log.customers.code(ask.customer)
+    return [] if code >= 0 and shop.log.lengths[code] else [words.stranger(ask.customer, shop.language)]
+
+
 def _unknown(shop: Shop, ask: Ask) -> list[str]:
     """Notes about what the question names and the shop does not know; an empty shop knows nobody, and need not say so."""
-    notes: list[str] = []
-    if ask.customer is not None and shop.log.events:
-        code = shop.log.customers.code(ask.customer)
-        if code < 0 or shop.log.lengths[code] == 0:
-            notes.append(words.stranger(ask.customer, shop.language))
+    notes = stranger(shop, ask)
     strange = [event.item for event in ask.events if shop.log.items.code(event.item) < 0]
     if strange:
         notes.append(words.not_in_catalogue(list(dict.fromkeys(strange)), shop.language))

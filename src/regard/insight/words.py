@@ -184,6 +184,17 @@ def not_in_catalogue(items: list[str], language: str) -> str:
     )
 
 
+def unproven(days: list[int], language: str) -> str:
+    """A note about horizons whose chances the last evaluation did not find better than a simple rule.
+
+    >>> unproven([7, 30], "en")
+    'within 7, 30 days: not shown to be better than a simple rule in the last evaluation'
+    """
+    if language == "zh":
+        return f"{'、'.join(map(str, days))} 天内：上次评估未能证明优于简单规则"
+    return f"within {', '.join(map(str, days))} days: not shown to be better than a simple rule in the last evaluation"
+
+
 def interests_unused(language: str) -> str:
     """A note about interests of somebody of whom more is known."""
     if language == "zh":

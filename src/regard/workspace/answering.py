@@ -95,6 +95,12 @@ def worse(entry: Registered) -> bool:
     return bool((entry.evaluation or {}).get("verdict", {}).get("outcome") == "worse")
 
 
+def unproven(entry: Registered) -> set[int]:
+    """The horizons, in days, whose chances the last evaluation did not find better than a simple rule."""
+    found = (entry.evaluation or {}).get("propensity", ())
+    return {horizon["days"] for horizon in found if horizon["verdict"]["outcome"] not in ("better", "alone")}
+
+
 def replace_keeping(shop: Shop, **changes: Any) -> Shop:
     """A changed shop that keeps what was computed already: none of it depends on the ranker or the language."""
     changed = replace(shop, **changes)

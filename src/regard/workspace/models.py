@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from regard.errors import ModelError, WorkspaceError
+from regard.errors import ModelError
+from regard.events.catalog import opened
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS models (id TEXT PRIMARY KEY, at TEXT NOT NULL, version INTEGER NOT NULL, evaluation TEXT)
@@ -49,21 +47,11 @@ class Models:
         self.folder = folder / "models"
         self._catalog = folder / "catalog.sqlite"
 
-    @contextmanager
-    def _link(self) -> Iterator[sqlite3.Connection]:
-        if not self._catalog.is_file():
-            raise WorkspaceError(f"{self._catalog} is missing", hint=f"regard init {self._catalog.parent}")
-        try:
-            with closing(sqlite3.connect(self._catalog, timeout=30)) as link, link:
-                link.execute("PRAGMA synchronous=FULL")
-                link.execute(_TABLE)
-                yield link
-        except sqlite3.DatabaseError as error:
-            raise WorkspaceError(f"{self._catalog}: {error}", hint="restore it from a backup") from error
-
     def all(self) -> list[Registered]:
         """All registered models, the newest first."""
-        with self._link() as link:
+        with opened(self._catalog) as link:
+            if not link.execute("SELECT 1 FROM sqlite_master WHERE name = 'models'").fetchone():
+                return []
             rows = link.execute("SELECT id, at, version, evaluation FROM models ORDER BY rowid DESC").fetchall()
         return [
             Registered(
@@ -105,14 +93,15 @@ class Models:
     def add(self, name: str, version: int) -> Registered:
         """Register a complete model: from now on it is the current one."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        with self._link() as link:
+        with opened(self._catalog) as link:
+            link.execute(_TABLE)
             link.execute("INSERT INTO models (id, at, version) VALUES (?, ?, ?)", (name, at, version))
         return self.get(name)
 
     def evaluated(self, name: str, evaluation: dict[str, Any]) -> None:
         """Keep what an evaluation found."""
         text = json.dumps(evaluation, ensure_ascii=False)
-        with self._link() as link:
+        with opened(self._catalog) as link:
             link.execute("UPDATE models SET evaluation = ? WHERE id = ?", (text, name))
 
     def _folders(self) -> list[Path]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
-from regard import config as settings
 from regard import insight
 from regard.config import Config
 from regard.errors import ConfigError, UsageError, WorkspaceError
@@ -22,7 +21,7 @@ from regard.insight.trends import NewItems, Trending
 from regard.progress import Progress, Silent
 from regard.sequences.log import Log
 from regard.workspace import learning
-from regard.workspace.answering import Answering
+from regard.workspace.answering import Answering, unproven
 from regard.workspace.data import Data
 from regard.workspace.learning import TrainReport
 from regard.workspace.models import Models
@@ -77,8 +76,6 @@ def init(folder: str | Path, *, config: Config | None = None) -> Workspace:
     from regard.events.store import Store
 
     path = Path(folder)
-    if (path / settings.CONFIG_NAME).exists():
-        raise WorkspaceError(f"{path} is a workspace already", hint=f"regard ingest {path} FILE")
     try:
         path.mkdir(parents=True, exist_ok=True)
         Store.create(path, config or Config())
@@ -388,7 +385,10 @@ class Workspace:
         """How likely customers are to buy within each of `days` days (None = the workspace's horizons)."""
         names = [customers] if isinstance(customers, str | int) else list(customers)
         shop, _ = self._answering.shop(model=model)
-        return insight.intent(shop, [Ask(customer=_id(name)) for name in names], horizons=days or self.config.horizons)
+        version = shop.ranker.version if shop.ranker else None
+        doubted = unproven(self.models.get(version)) if version else set()
+        asks = [Ask(customer=_id(name)) for name in names]
+        return insight.intent(shop, asks, horizons=days or self.config.horizons, unproven=doubted)
 
     def report(self, language: str | None = None, *, progress: Progress | None = None) -> Path:
         """Write the report page: one HTML file that opens offline.
