@@ -155,7 +155,7 @@ def english(said: str, *names: str) -> set[str]:
     """Latin words that are no path, command, option or name."""
     typed = (
         r"/\S*",
-        r"regard [a-z]+",
+        r"regard\s+[a-z]+",
         r"-n \d+|--[a-z]+( none| target| seen)?",
         r"屏蔽 (none|target|seen)|哈希 [0-9a-f]+",
         r"regard\.toml",
