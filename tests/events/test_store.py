@@ -155,6 +155,13 @@ def test_columns_once_named_are_remembered_and_do_no_harm_elsewhere(tmp_path: Pa
     assert store.ingest(pa.table({"customer": ["cid"], "item": ["pen"], "behaviour": ["purchase"]})).accepted == 1
 
 
+def test_how_one_file_writes_times_is_not_remembered(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    dated = pa.table({"customer": ["ann"], "item": ["pen"], "behaviour": ["purchase"], "wann": ["01/02/2024"]})
+    store.ingest(dated, overrides={"time": "wann", "time_format": "dmy"})
+    assert Store.open(store.folder).config.columns == {"time": "wann"}
+
+
 def test_a_time_ahead_of_now_is_refused_and_one_far_away_reported(tmp_path: Path) -> None:
     store = Store.create(tmp_path / "shop")
     rows: list[Row] = [("ann", "view_item", f"i{n}", n, None) for n in range(200)]

@@ -263,8 +263,9 @@ class Store:
                 shutil.rmtree(spill, ignore_errors=True)
 
     def _remember(self, overrides: Mapping[str, str]) -> None:
-        """Keep in regard.toml what this ingest settled, for the next one and for people to see."""
+        """Keep in regard.toml what this ingest settled, for the next one and for people to see; how one file writes times is its own."""
         columns = {**self.config.columns, **overrides}
+        columns.pop("time_format", None)
         self._save(replace(self.config, clock=self.config.clock or self.catalog.clock(), columns=columns))
 
     def _save(self, config: Config) -> None:
