@@ -16,8 +16,8 @@ from regard.training import fit
 
 
 def train(folder: Path, *, resume: bool = False, progress: Progress | None = None) -> None:
-    """A hundred steps on sixty customers who walk along twenty items."""
-    rng, customers, length = np.random.default_rng(0), 60, 40
+    """A hundred steps on a hundred and twenty customers, enough for a trial, who walk along twenty items."""
+    rng, customers, length = np.random.default_rng(0), 120, 40
     N = customers * length
     place = np.tile(np.arange(length), customers)
     log = Log(
