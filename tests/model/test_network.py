@@ -123,7 +123,7 @@ def test_lines_of_one_basket_do_not_see_each_other(case: Any) -> None:
         if log.lengths[c] > 3 and (log.basket[log.offsets[c] : log.offsets[c + 1]] == log.basket[log.offsets[c + 1] - 1]).sum() >= 2
     )  # fmt: skip
     kept: list[torch.Tensor] = []
-    hook = network.blocks[-1].register_forward_hook(lambda module, args, out: kept.append(out))
+    hook = network.blocks[-2].register_forward_hook(lambda module, args, out: kept.append(out))
     item = log.item.copy()
     item[log.offsets[big + 1] - 1] = (item[log.offsets[big + 1] - 1] + 3) % len(log.items)
     asked = [(big, int(log.lengths[big]), int(log.time[log.offsets[big + 1] - 1]) + 60)]

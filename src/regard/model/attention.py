@@ -97,15 +97,16 @@ class Block(nn.Module):
         nn.init.constant_(self.think_gate.bias, 2.0)
         self.drop = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        """x: [B, T, D] tokens, events first; bias: [B, H, T, 1 + L]. Returns [B, T, D]."""
+    def forward(self, x: Tensor, bias: Tensor, *, first: int = 0) -> Tensor:
+        """x: [B, T, D] tokens, events first; bias: [B, H, T, 1 + L]. Returns [B, T - first, D], the tokens from `first` on."""
         B, T, D = x.shape
         K = bias.shape[-1]
         h = self.read_norm(x)
-        query = self.query(h).view(B, T, self.heads, -1).transpose(1, 2)  # [B, H, T, D/H]
+        query = self.query(h[:, first:]).view(B, T - first, self.heads, -1).transpose(1, 2)  # [B, H, T - first, D/H]
         read = torch.cat([self.start.expand(B, 1, D), h[:, : K - 1]], dim=1)  # [B, K, D]
         key, value = self.key_value(read).view(B, K, 2, self.heads, -1).permute(2, 0, 3, 1, 4)  # 2 x [B, H, K, D/H]
-        seen = attend(query, key, value, bias).transpose(1, 2).reshape(B, T, D)
+        seen = attend(query, key, value, bias[:, :, first:]).transpose(1, 2).reshape(B, T - first, D)
+        x = x[:, first:]
         x = x + torch.sigmoid(self.read_gate(x)) * self.drop(self.out(seen))
         value, gate = self.inner(self.think_norm(x)).chunk(2, dim=-1)  # 2 x [B, T, 2D]
         thought: Tensor = torch.sigmoid(self.think_gate(x)) * self.drop(self.outer(F.silu(gate) * value))

@@ -185,9 +185,10 @@ class Network(nn.Module):
             tensors["days"], tensors["rank"], tensors["limit"], events=L,
             time_scales=self.settings.time_scales, back_scales=self.settings.back_scales,
         )  # fmt: skip
-        for block in self.blocks:
+        *earlier, last = self.blocks
+        for block in earlier:
             x = block(x, bias)
-        state = self.last_norm(x[:, L:])  # [B, Q, D]
+        state = self.last_norm(last(x, bias, first=L))  # [B, Q, D]; nothing reads what events become after the last block
         asked = tensors["asked"]
         said = state[asked]  # [N, D]
         own = (_unseen(tensors) if self.pointer is None else self.pointer(state, token, tensors))[asked]  # [N, U]
