@@ -42,7 +42,7 @@ def counted_plainly(view: View) -> np.ndarray:
             before = keys[later - back]
             if before[0] != key[0]:
                 break
-            share = 1 / np.sqrt(len(baskets[before]) * len(lines))
+            share = (len(baskets[before]) * len(lines)) ** -0.25
             for a in log.item[baskets[before]]:
                 for b in log.item[lines]:
                     if a == b:
@@ -50,8 +50,8 @@ def counted_plainly(view: View) -> np.ndarray:
                     if back == 0:
                         count[a, b] += share
                     else:
-                        count[a, b] += share / back
-                        count[b, a] += share / back / 2
+                        count[a, b] += share / np.sqrt(back)
+                        count[b, a] += share / np.sqrt(back) / 10
     return count
 
 
@@ -75,7 +75,7 @@ def test_of_a_long_log_some_customers_are_counted_whole(draw_log: LogOf, monkeyp
 
 def test_neighbours_are_each_items_largest_shares(draw_log: LogOf) -> None:
     counts = covisits(view_of(draw_log(customers=60)))
-    V, share = counts.shape[0], counts.toarray() / (counts.sum(axis=1).A1[:, None] + 1)
+    V, share = counts.shape[0], counts.toarray() / (counts.sum(axis=1).A1[:, None] + counts.sum() / counts.shape[0])
     near = neighbours(counts, width=3)
     assert near.items.shape == near.weights.shape == (V, 3)
     np.testing.assert_allclose(near.weights, V * -np.sort(-share, axis=1)[:, :3], rtol=1e-5)

@@ -108,6 +108,10 @@ class Block(nn.Module):
         seen = attend(query, key, value, bias[:, :, first:]).transpose(1, 2).reshape(B, T - first, D)
         x = x[:, first:]
         x = x + torch.sigmoid(self.read_gate(x)) * self.drop(self.out(seen))
-        value, gate = self.inner(self.think_norm(x)).chunk(2, dim=-1)  # 2 x [B, T, 2D]
-        thought: Tensor = torch.sigmoid(self.think_gate(x)) * self.drop(self.outer(F.silu(gate) * value))
-        return x + thought
+        return x + torch.sigmoid(self.think_gate(x)) * self.drop(self.think(self.think_norm(x)))
+
+    def think(self, h: Tensor) -> Tensor:
+        """[B, T, D] -> [B, T, D], SwiGLU."""
+        value, gate = self.inner(h).chunk(2, dim=-1)  # 2 x [B, T, 2D]
+        thought: Tensor = self.outer(F.silu(gate) * value)
+        return thought

@@ -18,14 +18,20 @@ from regard.events.schema import NEVER_TARGET
 from regard.sequences.log import Log
 from regard.sequences.view import View
 
-BACK_DECAY = 0.8
+BACK_DECAY = 0.7
 """A basket back, a recent event speaks this much less for its neighbours."""
 
 REACH = (2, 10)
 """Fewest and most baskets apart that count as near: most where a basket is one line, fewer the more lines it has."""
 
-BACKWARDS = 0.5
+BACKWARDS = 0.1
 """What a pair speaks against the order in which it was wanted, of what it speaks along it."""
+
+NEARER = 0.5
+"""Power of the distance in baskets that a pair's weight is divided by: what is wanted soon after tells more, but not much more."""
+
+SHARED = 0.25
+"""Power of its basket's size that a line's weight is divided by, so that huge baskets do not shout."""
 
 COUNTED = 3_000_000
 """Events whose pairs are counted; of a longer log, those of customers drawn at random. More cost memory and tell nothing new."""
@@ -58,11 +64,10 @@ class Neighbours:
 
 
 def covisits(view: View) -> Any:
-    """Sparse float32 [V, V] of how often items are wanted near each other: W[a, b] += 1/d for b's basket d after a's, BACKWARDS of it
-    the other way, and 1 within a basket.
+    """Sparse float32 [V, V] of how often items are wanted near each other: W[a, b] += d^-NEARER for b's basket d after a's, BACKWARDS
+    of it the other way, and 1 within a basket.
 
-    A pair of lines weighs 1 / sqrt(size_a x size_b) of their baskets, so that huge baskets do not shout; the larger baskets are, the
-    fewer baskets apart count as near.
+    A pair of lines weighs (size_a x size_b)^-SHARED of their baskets; the larger baskets are, the fewer baskets apart count as near.
 
     Source: sequential co-visit counts as in item-to-item k-nearest-neighbour recommenders.
     """
@@ -76,12 +81,12 @@ def covisits(view: View) -> Any:
     new[1:] = (np.diff(owner) != 0) | (np.diff(log.basket[rows]) != 0)
     basket, who = np.cumsum(new) - 1, owner[new]
     size = np.bincount(basket).astype(np.float32)
-    X = sp.csr_matrix((size[basket] ** -0.5, (basket, log.item[rows])), shape=(len(size), V), dtype=np.float32)
+    X = sp.csr_matrix((size[basket] ** -SHARED, (basket, log.item[rows])), shape=(len(size), V), dtype=np.float32)
     total = X.T @ X if size.max() > 1 else none
     for d in range(1, int(np.clip(round(REACH[1] / np.sqrt(size.mean())), *REACH)) + 1):
         later = np.flatnonzero(who[d:] == who[:-d]) + d
         forward = X[later - d].T @ X[later]
-        total = total + forward / d + forward.T * (BACKWARDS / d)
+        total = total + forward * d**-NEARER + forward.T * (BACKWARDS * d**-NEARER)
     total = total.tocsr()
     total.setdiag(0)
     total.eliminate_zeros()
@@ -97,7 +102,7 @@ def _some(log: Log) -> Log:
 
 
 def neighbours(counts: Any, *, width: int) -> Neighbours:
-    """Each item's strongest co-visits, as shares of all of its own.
+    """Each item's strongest co-visits, as shares of all of its own and of as many as an item has on average: of a rare item little is known.
 
     Args:
         counts: sparse [V, V] as of `covisits`. width: K, neighbours kept per item.
@@ -105,11 +110,12 @@ def neighbours(counts: Any, *, width: int) -> Neighbours:
     V = counts.shape[0]
     width = min(width, max(1, int(np.diff(counts.indptr).max(initial=1))))
     items, weights = np.full((V, width), V, dtype=np.int32), np.zeros((V, width), dtype=np.float32)
+    usual = counts.sum() / max(1, V)
     for a in range(V):
         row = slice(counts.indptr[a], counts.indptr[a + 1])
-        share, index = counts.data[row] / (counts.data[row].sum() + 1), counts.indices[row]
+        share, index = counts.data[row] / (counts.data[row].sum() + usual), counts.indices[row]
         best = np.argsort(-share, kind="stable")[:width]
-        items[a, : len(best)], weights[a, : len(best)] = index[best], share[best] * V  # a thin row is damped
+        items[a, : len(best)], weights[a, : len(best)] = index[best], share[best] * V
     return Neighbours(items=items, weights=weights)
 
 

@@ -37,7 +37,7 @@ LEAST_ASKED = 50
 MOST_ASKED = 4_000
 """Customers asked per look; more would make looking slow and the choice no better."""
 
-COVISIT_WEIGHTS = (0.0, 0.2, 0.4, 0.8, 1.2, 1.8)
+COVISIT_WEIGHTS = (0.0, 0.2, 0.4, 0.8, 1.2, 1.8, 2.5)
 """Weights of the co-visits in the scores that a look tries: chosen on later wishes, as counts that know the answers cannot be weighed in
 training."""
 
@@ -182,6 +182,12 @@ def run_trial(
 
 def look(loop: Loop, split: Split) -> tuple[float, float]:
     """Mean NDCG@10 of the averaged weights on the split's questions, and the weight of the co-visits with which it is best."""
+    figures = judge(loop, split).mean(axis=1)
+    return float(figures.max()), COVISIT_WEIGHTS[int(figures.argmax())]
+
+
+def judge(loop: Loop, split: Split) -> NDArray[np.float64]:
+    """NDCG@10 [W, Q] of the averaged weights on each of the split's questions, with each of COVISIT_WEIGHTS."""
     found = np.empty((len(COVISIT_WEIGHTS), len(split)))
     for answered in loop.answer(split.queries, split.asof, horizon=1.0):
         rows = answered.rows
@@ -190,8 +196,7 @@ def look(loop: Loop, split: Split) -> tuple[float, float]:
             scores = answered.scores + np.float32(weight) * answered.covisits
             scores[barred] = -np.inf
             found[place, rows] = ranking.ndcg(ranking.ranks(scores, targets), 10)
-    figures = found.mean(axis=1)
-    return float(figures.max()), COVISIT_WEIGHTS[int(figures.argmax())]
+    return found
 
 
 def blocked_cells(split: Split, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
