@@ -42,7 +42,7 @@ def counted_plainly(view: View) -> np.ndarray:
             before = keys[later - back]
             if before[0] != key[0]:
                 break
-            share = (len(baskets[before]) * len(lines)) ** -0.25
+            share = (len(baskets[before]) * len(lines)) ** (-1 / 3)
             for a in log.item[baskets[before]]:
                 for b in log.item[lines]:
                     if a == b:

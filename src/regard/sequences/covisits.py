@@ -30,7 +30,7 @@ BACKWARDS = 0.1
 NEARER = 0.5
 """Power of the distance in baskets that a pair's weight is divided by: what is wanted soon after tells more, but not much more."""
 
-SHARED = 0.25
+SHARED = 1 / 3
 """Power of its basket's size that a line's weight is divided by, so that huge baskets do not shout."""
 
 COUNTED = 3_000_000

@@ -1,0 +1,1 @@
+"""What each piece of the model is worth: `python -m benchmarks.ablation`."""

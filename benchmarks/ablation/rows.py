@@ -1,0 +1,122 @@
+"""The rows of the ablation table: the model by the package's rules, without each of its pieces, and with each that was tried and not kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from benchmarks.ablation import variants
+from regard.model.network import Network
+from regard.sequences.view import Content
+from regard.training.data import Data
+from regard.training.loop import Loop
+from regard.training.setup import Setup
+
+
+def _always(setup: Setup) -> bool:
+    return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One change to what the rules choose.
+
+    Args:
+        name: what the table calls it. kept: whether the piece is part of the model, so that the row takes it away; else it was tried.
+        settings, plan: fields of Settings and Plan that differ.
+        setup: changes a Setup. data: what makes its lessons. network, loop: change a fresh Network or Loop in place.
+        covisits: whether the answers may add co-visits.
+        where: on which data the row says anything.
+    """
+
+    name: str
+    kept: bool = True
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    setup: Callable[[Setup], Setup] = lambda setup: setup
+    data: type[Data] = Data
+    network: Callable[[Network], None] = lambda network: None
+    loop: Callable[[Loop], None] = lambda loop: None
+    covisits: bool = True
+    where: Callable[[Setup], bool] = _always
+
+
+def _clock(setup: Setup) -> bool:
+    return setup.view.log.clock == "clock"
+
+
+def _content(setup: Setup) -> bool:
+    return setup.settings.features > 0
+
+
+def _pointer(setup: Setup) -> bool:
+    return setup.settings.pointer_heads > 0
+
+
+def _behaviours(setup: Setup) -> bool:
+    return len(np.unique(setup.view.log.behaviour)) > 1
+
+
+def _popularity(setup: Setup) -> bool:
+    return setup.popularity is not None
+
+
+def _random_begin(setup: Setup) -> Setup:
+    return replace(setup, coordinates=np.zeros_like(setup.coordinates))
+
+
+def _no_popularity(setup: Setup) -> Setup:
+    return replace(setup, popularity=None, settings=replace(setup.settings, half_lives=(), seasonal=False))
+
+
+def _no_content(setup: Setup) -> Setup:
+    bare = replace(setup.view, content=Content.empty(len(setup.view.log.items)))
+    return replace(setup, view=bare, settings=replace(setup.settings, features=0))
+
+
+def _half_as_long(setup: Setup) -> Setup:
+    return replace(setup, settings=replace(setup.settings, length=setup.settings.length // 2))
+
+
+def _an_eighth_as_long(setup: Setup) -> Setup:
+    return replace(setup, settings=replace(setup.settings, length=setup.settings.length // 8))
+
+
+NEGATIVES = 3_000
+"""Items drawn per step in the rows of sampled losses: the number that published tables found as good as all."""
+
+WHOLE = Row(name="the model by its rules")
+
+ROWS = (
+    WHOLE,
+    Row(name="without the network: co-visits alone", loop=variants.silence),
+    Row(name="without co-visits in the answers", covisits=False),
+    Row(name="without co-visits at all", setup=_random_begin, covisits=False),
+    Row(name="item vectors begin at random, not at the co-visits", setup=_random_begin),
+    Row(name="without matching what is read: attention by time and position alone", network=variants.match_nothing),
+    Row(name="without position in attention", settings={"back_scales": (0.0,) * 4}),
+    Row(name="without time in attention", settings={"time_scales": (0.0,) * 4}, where=_clock),
+    Row(name="without gates", network=variants.open_gates),
+    Row(name="GELU of the same size for SwiGLU", network=variants.think_with_gelu),
+    Row(name="without averaging of the weights", plan={"average": 0.0}),
+    Row(name="without dropout", settings={"dropout": 0.0}),
+    Row(name="without the repeat pointer", network=variants.point_nowhere, where=_pointer),
+    Row(name="without popularity at the moment", setup=_no_popularity, where=_popularity),
+    Row(name="without item attributes", setup=_no_content, where=_content),
+    Row(name="without hiding ids at random", settings={"id_dropout": 0.0}, where=_content),
+    Row(name="behaviours not told apart", network=variants.confuse_behaviours, where=_behaviours),
+    Row(name="without questions about other behaviours", plan={"side_share": 0.0}, where=_behaviours),
+    Row(name="without the loss on 'anything wanted by when'", plan={"hazard_share": 0.0}, where=_clock),
+    Row(name=f"loss over {NEGATIVES:,} sampled items, corrected", plan={"loss": "sampled", "negatives": NEGATIVES}, kept=False),
+    Row(name=f"gBCE, t = 0.75, {NEGATIVES:,} sampled items", plan={"loss": "gbce", "negatives": NEGATIVES, "t": 0.75}, kept=False),
+    Row(name=f"BCE, {NEGATIVES:,} sampled items", plan={"loss": "gbce", "negatives": NEGATIVES, "t": 0.0}, kept=False),
+    Row(name="dense targets: the next three baskets, each half the one before", data=variants.DenseData, kept=False),
+    Row(name="low-pass branch: three moving averages of the events", network=variants.smooth, kept=False),
+    Row(name="co-visits in the logits while training, of other customers' folds", loop=variants.train_on_folds, kept=False),
+    Row(name="bias by pair of behaviours", network=variants.pair_behaviours, kept=False, where=_behaviours),
+    Row(name="histories half as long", setup=_half_as_long),
+    Row(name="histories an eighth as long", setup=_an_eighth_as_long),
+)  # fmt: skip
