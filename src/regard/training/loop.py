@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional as F
 
 from regard.model.counts import Counts
 from regard.model.loss import Logits, Scratch, chunked_loss, has_fast_bf16
 from regard.model.network import Network, Read, to_tensors
+from regard.model.sampled import Sample, draw, gbce_loss
 from regard.sequences.batches import Batch, assemble, latest
 from regard.sequences.covisits import Neighbours, lift
 from regard.sequences.log import Log
 from regard.training.data import Data, Lesson
+from regard.training.rows import Rows
 from regard.training.sizing import Plan
+
+TABLES = ("items.id.weight", "bias")
+"""The network's parameters that have a row per item; a step on a sample of the catalogue reads only the sample's rows."""
 
 SCORE_TOKENS = 16_000
 """Padded tokens scored at once; memory only, no result depends on it."""
-
 
 SCORE_CELLS = 16_000_000
 """Numbers held at once (64 MB): scores, and the popularity that each question reads; memory only."""
@@ -43,6 +48,14 @@ class Answered:
     scores: NDArray[np.float32]
     covisits: NDArray[np.float32]
     told: NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """What a step reads of a catalogue too large to be read whole: its items, and the network's tables of them as leaves."""
+
+    sample: Sample
+    tables: dict[str, Tensor]
 
 
 @dataclass(kw_only=True)
@@ -72,6 +85,7 @@ class Loop:
     ) -> None:
         self.network, self.data, self.counts, self.near, self.plan = network, data, counts, near, plan
         self.barred = torch.from_numpy(~data.view.log.merchandise)
+        self.never = self.barred.nonzero()[:, 0]
         self.fast, self.scratch = has_fast_bf16(), Scratch()
         self.step = 0
         self.rng = np.random.default_rng(seed)
@@ -85,6 +99,7 @@ class Loop:
         matrices = [p for p in network.parameters() if id(p) not in held]
         groups = [{"params": flat, "weight_decay": 0.0}, {"params": matrices, "weight_decay": plan.decay}]
         self.optimiser = torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.98), fused=True)
+        self.tables = {} if plan.loss == "full" else {name: network.get_parameter(name) for name in TABLES}
         self.lessons: Iterator[Lesson] = iter(())
         self.epoch_state: Mapping[str, Any] = self.rng.bit_generator.state
         self.epoch_done = 0
@@ -93,22 +108,31 @@ class Loop:
         """Take `steps` steps; `tick` hears the events read after each."""
         tally, begun = Tally(), time.perf_counter()
         self.network.train()
+        rows = Rows(self.tables, self.average, self.optimiser, steps=steps) if self.tables else None
         for _ in range(steps):
             lesson = self._next()
-            loss, hazard = self._losses(lesson)
+            part = None if rows is None else self._part(lesson, rows)
+            loss, hazard = self._losses(lesson, part)
             self.optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss + self.plan.hazard_share * hazard)
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.plan.clip)
+            leaves = [*self.network.parameters(), *(part.tables.values() if part else ())]
+            nn.utils.clip_grad_norm_(leaves, self.plan.clip)
             self.step += 1
+            rate = self.plan.rate * min(1.0, self.step / self.plan.warm_up)
             for group in self.optimiser.param_groups:
-                group["lr"] = self.plan.rate * min(1.0, self.step / self.plan.warm_up)
+                group["lr"] = rate
             self.optimiser.step()
-            self._average()
+            keep = min(self.plan.average, (1 + self.step) / (10 + self.step))
+            self._average(keep)
+            if rows is not None:
+                rows.put(rate=rate, keep=keep)
             events = int((lesson.batch.item < len(self.data.view.log.items)).sum())
             tally.loss += loss.item()
             tally.steps, tally.events = tally.steps + 1, tally.events + events
             tick(events)
         tally.seconds = time.perf_counter() - begun
+        if rows is not None:
+            rows.settle()  # once a run, however long: no part of what a step takes
         return tally
 
     def rewind(self, state: Mapping[str, Any], done: int) -> None:
@@ -128,8 +152,13 @@ class Loop:
         self.epoch_done += 1
         return lesson
 
-    def _losses(self, lesson: Lesson) -> tuple[Tensor, Tensor]:
-        read = self.network(self._tensors(lesson.batch))
+    def _part(self, lesson: Lesson, rows: Rows) -> Part:
+        known = torch.cat([torch.from_numpy(lesson.batch.slot_item).flatten(), lesson.answers.item])
+        sample = draw(known, barred=self.never, items=len(self.barred), negatives=self.plan.negatives)
+        return Part(sample=sample, tables=rows.take(sample.item))
+
+    def _losses(self, lesson: Lesson, part: Part | None) -> tuple[Tensor, Tensor]:
+        read = self._read(lesson.batch, part)
         hazard = read.state.sum() * 0  # where nothing is asked of a batch, its gradients are zero
         horizons = lesson.horizons
         if horizons is not None and float(horizons.weight.sum()) > 0:
@@ -138,22 +167,44 @@ class Loop:
             hazard = (each * horizons.weight).sum() / horizons.weight.sum()
         if float(lesson.answers.weight.sum()) == 0:
             return read.state.sum() * 0, hazard
-        logits = self._logits(read, lesson.batch)
-        return chunked_loss(logits, lesson.answers, fast=self.fast, scratch=self.scratch), hazard
+        logits, answers = self._logits(read, lesson.batch, part), lesson.answers
+        if part is not None:
+            answers = replace(answers, item=part.sample.places(answers.item))
+        if part is not None and self.plan.loss == "gbce":
+            return gbce_loss(logits, answers, part.sample.lift, alpha=self._alpha(), t=self.plan.t), hazard
+        return chunked_loss(logits, answers, fast=self.fast, scratch=self.scratch), hazard
 
-    def _tensors(self, batch: Batch) -> dict[str, Tensor]:
-        return to_tensors(batch) | {"own_popular": self.counts.own(batch)}
+    def _alpha(self) -> float:
+        """Share of a question's other candidates that are drawn."""
+        return min(1.0, self.plan.negatives / max(1, len(self.barred) - len(self.never) - 1))
 
-    def _logits(self, read: Read, batch: Batch) -> Logits:
+    def _read(self, batch: Batch, part: Part | None = None) -> Read:
+        """What the encoder makes of a batch; of a part of the catalogue, it reads the part as if that were all."""
+        tensors = to_tensors(batch) | {"own_popular": self.counts.own(batch)}
+        if part is None:
+            return cast(Read, self.network(tensors))
+        features = self.data.view.content.features.take(part.sample.item.numpy())
+        content = {
+            "items.codes": torch.from_numpy(features.values.astype(np.int64)),
+            "items.offsets": torch.from_numpy(features.offsets),
+        }
+        tensors |= {name: part.sample.places(tensors[name]) for name in ("item", "slot_item")}
+        return cast(Read, functional_call(self.network, {**part.tables, **content}, (tensors,)))
+
+    def _logits(self, read: Read, batch: Batch, part: Part | None = None) -> Logits:
+        popular, bias, barred = self.counts.popular(batch), read.bias, self.barred
+        if part is not None:
+            popular, barred = part.sample.popular(popular), barred[part.sample.item]
+            bias = bias + part.sample.lift if self.plan.loss == "sampled" else bias
         return Logits(
-            state=read.state, item=read.item, bias=read.bias, own=read.own, own_item=read.own_item, weight=read.weight,
-            popular=self.counts.popular(batch), barred=self.barred,
+            state=read.state, item=read.item, bias=bias, own=read.own, own_item=read.own_item, weight=read.weight,
+            popular=popular, barred=barred,
         )  # fmt: skip
 
     @torch.no_grad()
-    def _average(self) -> None:
-        keep = min(self.plan.average, (1 + self.step) / (10 + self.step))
-        averaged, now = list(self.average.values()), list(self.network.state_dict().values())
+    def _average(self, keep: float) -> None:
+        averaged = [value for name, value in self.average.items() if name not in self.tables]
+        now = [value for name, value in self.network.state_dict().items() if name not in self.tables]
         torch._foreach_lerp_(averaged, now, 1 - keep)
 
     @torch.no_grad()
@@ -177,7 +228,7 @@ class Loop:
         for at in range(0, len(order), width):
             chosen = order[at : at + width]
             batch = assemble(queries, rows.take(chosen), moment=asof, behaviour=behaviours, offset=self.data.offset)
-            read = self.network(self._tensors(batch))
+            read = self._read(batch)
             told = self.network.wanted_within(read.state, torch.full((len(chosen),), horizon)).numpy()
             z = covisits = np.empty((0, 0), dtype=np.float32)
             if scores:

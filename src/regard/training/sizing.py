@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -19,6 +20,16 @@ BATCH_TOKENS = (1_500, 6_000)
 """Smallest and largest batch, in padded tokens: below, the overhead of a step shows; above, nothing gets faster."""
 
 
+FULL_ITEMS = 100_000
+"""Items up to which the loss sums over the whole catalogue: nothing is more accurate, and up to here a step can afford it."""
+
+NEGATIVE_SHARE = 1 / 32
+"""Share of a larger catalogue that each step draws: an item stands for so few others that the sum's error is small beside a batch's own."""
+
+NEGATIVES = (8_192, 32_768)
+"""Fewest and most items drawn per step. On large catalogues fewer cost accuracy, and more cost time and add little."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """How to train.
@@ -32,6 +43,10 @@ class Plan:
         side_share: total weight of questions about other behaviours than the targets, relative to those about targets.
         hazard_share: weight of the 'anything wanted by when' loss beside the next-basket loss.
         clip: norm above which a gradient is shortened.
+        loss: 'full', cross-entropy over the whole catalogue; 'sampled', over a sample of it that stands for all (see `draw`); 'gbce',
+            for a probability per item where a benchmark asks for one (see `gbce_loss`).
+        negatives: items drawn per step beside those that its batch names, unless the loss is full.
+        t: of gBCE, how much it makes up for the negatives not drawn; 1 = its chances are calibrated, 0 = plain BCE.
     """
 
     tokens: int = 6_000
@@ -42,6 +57,9 @@ class Plan:
     side_share: float = 1.0
     hazard_share: float = 0.2
     clip: float = 5.0
+    loss: Literal["full", "sampled", "gbce"] = "full"
+    negatives: int = 0
+    t: float = 1.0
 
 
 def size_model(view: View, popularity: Popularity | None, *, repeats: bool = True) -> Settings:
@@ -75,5 +93,11 @@ def size_model(view: View, popularity: Popularity | None, *, repeats: bool = Tru
 
 
 def plan_training(view: View) -> Plan:
-    """Batch size, rates and weights for this view."""
-    return Plan(tokens=int(np.clip(view.log.events // BATCHES, *BATCH_TOKENS)))
+    """Batch size, rates, weights and loss for this view."""
+    items = len(view.log.items)
+    large = items > FULL_ITEMS
+    return Plan(
+        tokens=int(np.clip(view.log.events // BATCHES, *BATCH_TOKENS)),
+        loss="sampled" if large else "full",
+        negatives=int(np.clip(items * NEGATIVE_SHARE, *NEGATIVES)) if large else 0,
+    )
