@@ -72,8 +72,9 @@ def draw(known: Tensor, *, barred: Tensor, items: int, negatives: int) -> Sample
 def gbce_loss(logits: Logits, answers: Answers, lift: Tensor, *, alpha: float, t: float) -> Tensor:
     """Binary cross-entropy of each answer against sampled others, the answer's probability to the power of beta.
 
-    beta = alpha ((1 - 1 / alpha) t + 1 / alpha) = 1 - t (1 - alpha). With t = 1 (beta = alpha) the sigmoid of a logit is the probability that the item is the
-    answer: answers weigh as little as others are rarely sampled. t = 0 (beta = 1) is plain BCE, which is surer the fewer are sampled.
+    beta = alpha ((1 - 1 / alpha) t + 1 / alpha) = 1 - t (1 - alpha). With t = 1 (beta = alpha) the sigmoid of a logit is the probability
+    that the item is the answer: answers weigh as little as others are rarely sampled. t = 0 (beta = 1) is plain BCE, which is surer
+    the fewer are sampled.
     An answer that is one of several counts its share, and the rest of it counts against the item.
     Source: Petrov and Macdonald, gSASRec, 2023. There log sigmoid(z)^beta is taken by way of powers, in float64; beta logsigmoid(z) needs none.
 
