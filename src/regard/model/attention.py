@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from regard.model.dropout import Dropout
+
 
 def attend_plainly(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     """Scaled dot-product attention written out: the reference beside the fast path, and the place to learn from.
@@ -60,20 +62,21 @@ def read_bias(
         time_scales, back_scales: H scales, 0 = none.
     """
     tokens = days.shape[1]
-    place = torch.arange(tokens)
+    place = torch.arange(tokens, device=days.device)
     allowed = place[:events] < limit[:, :, None]  # [B, T, L]
     allowed |= (place[:, None] == place[None, :events])[None]
     ago = (days[:, None, :events] - days[:, :, None]).clamp(min=0)  # [B, T, L]
     back = (rank[:, :, None] - rank[:, None, :events]).clamp(min=0)
-    heads = []
-    for time_scale, back_scale in zip(time_scales, back_scales, strict=True):
-        fade = torch.zeros_like(ago)
-        if time_scale:
-            fade = fade - torch.log1p(ago / time_scale)
-        if back_scale:
-            fade = fade - torch.log1p(back / back_scale)
-        heads.append(fade.masked_fill_(~allowed, float("-inf")))
-    return F.pad(torch.stack(heads, dim=1), (1, 0))
+    shut = torch.tensor(float("-inf"), device=days.device)
+    bias = days.new_empty(len(days), len(time_scales), tokens, 1 + events)
+    bias[..., 0] = 0
+    for head, scales in enumerate(zip(time_scales, back_scales, strict=True)):
+        fade = torch.zeros((), device=days.device)
+        for distance, scale in zip((ago, back), scales, strict=True):
+            if scale:
+                fade = fade - torch.log1p(distance / scale)
+        bias[:, head, :, 1:] = torch.where(allowed, fade, shut)
+    return bias
 
 
 class Block(nn.Module):
@@ -95,7 +98,7 @@ class Block(nn.Module):
         self.read_gate, self.think_gate = nn.Linear(width, width), nn.Linear(width, width)
         nn.init.constant_(self.read_gate.bias, 2.0)  # gates begin at .88: nearly open
         nn.init.constant_(self.think_gate.bias, 2.0)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def forward(self, x: Tensor, bias: Tensor, *, first: int = 0) -> Tensor:
         """x: [B, T, D] tokens, events first; bias: [B, H, T, 1 + L]. Returns [B, T - first, D], the tokens from `first` on."""

@@ -165,6 +165,7 @@ class _Chunks:
         self.product = scratch.take("product", *size, self.dtype)
         self.z = scratch.take("z", *size, torch.float32)
         self.dz = scratch.take("dz", min(self.lot, len(logits.state)), self.columns, self.dtype)
+        self.scale = torch.zeros(len(self.dz))
 
     def differentiate(self, rows: slice, answers: Answers, grads: list[Tensor], *, into: slice) -> Tensor:
         """The loss of a chunk. Its gradients go to bias, own items and weights, and that of the logits to the rows `into` of `dz`."""
@@ -172,24 +173,26 @@ class _Chunks:
         told = slice(*torch.searchsorted(answers.row, torch.tensor([rows.start, rows.stop])).tolist())
         row, target = answers.row[told] - rows.start, answers.item[told]
         scale = answers.weight[rows] / answers.weight.sum()  # [n]
-        part = answers.share[told] * scale[row]
+        share = answers.share[told]
         z = self._logits(rows)
-        dz = torch.softmax(z, dim=1, out=z)  # [n, V + 1]
-        loss = -(dz[row, target].clamp(min=torch.finfo(torch.float32).tiny).log() * part).sum()
-        dz *= scale[:, None]
-        dz.index_put_((row, target), -part, accumulate=True)
-        d_bias += dz[:, :-1].sum(dim=0)
-        d_own[rows] = dz.gather(1, self.logits.own_item[rows])
+        dz = torch.softmax(
+            z, dim=1, out=z
+        )  # [n, V + 1]; gradients before each question's scale, to save a pass over all of it
+        loss = -(dz[row, target].clamp(min=torch.finfo(torch.float32).tiny).log() * share * scale[row]).sum()
+        dz.index_put_((row, target), -share, accumulate=True)
+        d_bias += scale @ dz[:, :-1]
+        d_own[rows] = dz.gather(1, self.logits.own_item[rows]) * scale[:, None]
         for some, popular in self._moments(rows):
-            d_weight[rows][some] = dz[some] @ popular.T
-        self.dz[into] = dz
+            d_weight[rows][some] = (dz[some] @ popular.T) * scale[some, None]
+        self.dz[into], self.scale[into] = dz, scale
         return loss
 
     def multiply(self, lot: slice, grads: list[Tensor]) -> None:
         """Turn the gradients of a lot's logits into those of its states and of the item table."""
-        dz = self.dz[: lot.stop - lot.start]
-        grads[0][lot] = (dz @ self.table).float()
-        grads[1].add_((dz.T @ self.state[lot])[:-1])
+        count = lot.stop - lot.start
+        dz, scale = self.dz[:count], self.scale[:count, None]
+        grads[0][lot] = (dz @ self.table).float() * scale
+        grads[1].add_((dz.T @ (self.state[lot] * scale).to(self.dtype))[:-1])
 
     def _logits(self, rows: slice) -> Tensor:
         """[n, V + 1]."""

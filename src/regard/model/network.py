@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from regard.model.attention import Block, read_bias
+from regard.model.dropout import Dropout
 from regard.model.settings import NEVER_AGO, POINTER_WIDTH, YEAR_DAYS, Settings
 from regard.sequences.batches import Batch
 from regard.sequences.view import Content
@@ -161,7 +162,7 @@ class Network(nn.Module):
         self.numbers = nn.Linear(2, D, bias=False)
         self.question = nn.Parameter(torch.randn(D) * 0.02)
         self.elapsed = nn.Sequential(nn.Linear(6, D, bias=False), nn.SiLU(), nn.Linear(D, D, bias=False))
-        self.drop = nn.Dropout(settings.dropout)
+        self.drop = Dropout(settings.dropout)
         self.blocks = nn.ModuleList(
             Block(width=D, heads=settings.heads, dropout=settings.dropout) for _ in range(settings.layers)
         )
@@ -188,7 +189,8 @@ class Network(nn.Module):
         *earlier, last = self.blocks
         for block in earlier:
             x = block(x, bias)
-        state = self.last_norm(last(x, bias, first=L))  # [B, Q, D]; nothing reads what events become after the last block
+        x = last(x, bias, first=L)  # nothing reads what events become after it
+        state = self.last_norm(x)  # [B, Q, D]
         asked = tensors["asked"]
         said = state[asked]  # [N, D]
         own = (_unseen(tensors) if self.pointer is None else self.pointer(state, token, tensors))[asked]  # [N, U]
