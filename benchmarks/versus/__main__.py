@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import next_item, task
 from benchmarks.machine import hardware
-from benchmarks.next_item import _table, _train
 from benchmarks.versus import inputs
 from benchmarks.versus.course import PATIENCE, Course
 from benchmarks.versus.process import Worker, pose
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--our-budget", type=float, default=300.0, help="seconds of our training, per seed")
     wish = parser.parse_args()
     try:
-        print(_table(_run(wish)))
+        print(next_item.table(_run(wish)))
     except RegardError as error:
         raise SystemExit(f"benchmarks.versus: {error}") from None
 
@@ -63,7 +63,7 @@ def _run(wish: argparse.Namespace) -> dict[str, Any]:
         ours, seconds = [], []
         for seed in range(wish.seeds):
             held = validation if test.kind == "leave-one-out" else None
-            model, _, took = _train(test, held, seed, wish.our_budget)
+            model, _, took = next_item.train(test, held, seed, wish.our_budget)
             ours.append(measure(test, model))
             seconds.append(took)
         baselines = [measure(test, one) for one in fit_all(standard(test.view), test.view, validation)]
@@ -81,7 +81,7 @@ def _run(wish: argparse.Namespace) -> dict[str, Any]:
                 "peers": facts,
                 "train_seconds": round(float(np.mean(seconds)), 1),
                 "settings": {"length": wish.length, "seeds": wish.seeds, "budget": wish.budget, "patience": PATIENCE},
-                "command": inputs.command("benchmarks.versus"),
+                "command": task.command("benchmarks.versus"),
                 "hardware": hardware(),
             }
             if wish.json:

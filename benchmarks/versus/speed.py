@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks import task
 from benchmarks.machine import hardware
 from benchmarks.versus import inputs
 from benchmarks.versus.course import PATIENCE, Course
@@ -125,7 +126,7 @@ def _run(wish: argparse.Namespace) -> None:
                 told["race"] = to_best(*courses)
             result["peers"][PEERS[peer].name] = told
             print(line(told), flush=True)
-            result |= {"command": inputs.command("benchmarks.versus.speed"), "hardware": hardware()}
+            result |= {"command": task.command("benchmarks.versus.speed"), "hardware": hardware()}
             if wish.json:
                 Path(wish.json).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
