@@ -34,6 +34,14 @@ TITLES: dict[str, tuple[str, str]] = {
     "online_retail": ("Online Retail: the first basket after the cut", "Online Retail：切分日之后的第一个购物篮"),
     "taobao_all": ("Taobao: one purchase held out, every behaviour read", "Taobao：留出一次购买，读取全部行为"),
     "taobao_purchases": ("The same, purchases alone", "同上，只读取购买"),
+    "amazon_beauty": ("Amazon Beauty: the last item, ids alone", "Amazon Beauty：最后一件商品，只用 ID"),
+    "amazon_beauty_attributes": ("The same with item attributes", "同上，加上商品属性"),
+    "movielens_1m": ("MovieLens-1M: the last film", "MovieLens-1M：最后一部电影"),
+    "amazon_video_games": ("Amazon Video Games: the last item", "Amazon Video Games：最后一件商品"),
+    "xmarket_uk": ("X-Market UK: the first basket after the cut", "X-Market 英国：切分日之后的第一个购物篮"),
+    "ablation_beauty": ("What each piece of the model is worth: Amazon Beauty", "模型的每个部分值多少：Amazon Beauty"),
+    "ablation_retail": ("The same on Online Retail", "同上：Online Retail"),
+    "ablation_taobao": ("The same on Taobao", "同上：Taobao"),
     "simulated": (
         "Simulated shops: does the model use what the truth depends on?",
         "模拟商店：模型是否用到了真相所依赖的信息？",
@@ -65,6 +73,14 @@ _WORDS: dict[str, tuple[str, str]] = {
         "latest event {latest} (difference {low} to {high}); the cause is among the first three reasons {three} of the time.",
         "{shops} 家商店的 {n} 位顾客，NDCG@10 为 {ndcg}。首先给出的理由有 {first} 就是真正的原因，最近一次事件则只有 {latest}"
         "（差值 {low} 至 {high}）；前三条理由中包含真正原因的占 {three}。",
+    ),
+    "piece": ("What is changed", "改动"),
+    "change": ("difference to the model (95 % interval)", "与完整模型的差值（95% 置信区间）"),
+    "tried": ("*Tried and not kept:*", "*试过但没有采用：*"),
+    "ablation": (
+        "Validation questions of {asked} customers ({kind} split, mask {mask}), never the test; mean of {seeds} seeds, {steps} steps "
+        "each.",
+        "{asked} 位顾客的验证问题（切分方式 {kind}，屏蔽规则 {mask}），从不使用测试集；{seeds} 个随机种子的平均，每次训练 {steps} 步。",
     ),
     "hardware": ("{cores} cores, {machine}, {system}, Python {python}.", "{cores} 核，{machine}，{system}，Python {python}。"),
     "ingest": (
@@ -100,6 +116,8 @@ def block(name: str, result: Mapping[str, Any], language: str) -> str:
         return f"{heading}{_ingest(result, column)}\n"
     if "together" in result:
         return f"{heading}{_simulated(result, column)}\n"
+    if "rows" in result and "split" in result:
+        return f"{heading}{_ablation(result, column)}\n"
     if "metrics" in result and "baselines" in result:
         return f"{heading}{_table(result, language)}\n"
     raise SystemExit(f"benchmarks/results/{name}.json: no table is known for this shape")
@@ -131,6 +149,32 @@ def _simulated(result: Mapping[str, Any], column: int) -> str:
         three=f"{cause['cause_in_first_three']['mean']:.1%}", low=f"{low:.1%}", high=f"{high:.1%}",
     )  # fmt: skip
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    space = "" if column else " "
+    return f"{table}\n\n{said}{space}{_hardware(result, column)}\n\n`{result['command']}`"
+
+
+def _ablation(result: Mapping[str, Any], column: int) -> str:
+    lines = [[_WORDS["piece"][column], "NDCG@10", _WORDS["change"][column]], ["---", "---:", "---:"]]
+    rows = sorted(result["rows"], key=lambda row: not row["kept"])  # stable: what was tried comes last
+    for place, row in enumerate(rows):
+        if not row["kept"] and rows[place - 1]["kept"]:
+            lines.append([_WORDS["tried"][column], "", ""])
+        other = row["difference"]
+        told = (
+            "–"
+            if other is None
+            else f"{other['mean']:+.4f} ({other['interval'][0]:+.4f} – {other['interval'][1]:+.4f})"
+        )
+        lines.append([row["chinese"] if column else row["name"], f"{row['ndcg_at_10']['mean']:.4f}", told])
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    said = _WORDS["ablation"][column].format(
+        **{
+            **result["split"],
+            "asked": f"{result['split']['asked']:,}",
+            "seeds": result["seeds"],
+            "steps": f"{result['steps']:,}",
+        }
+    )
     space = "" if column else " "
     return f"{table}\n\n{said}{space}{_hardware(result, column)}\n\n`{result['command']}`"
 

@@ -152,6 +152,23 @@ def test_a_block_shows_the_file_and_nothing_without_it(script: ModuleType, tmp_p
     assert script.rendered(shown, "en", tmp_path) == shown
 
 
+def test_an_ablation_shows_what_is_kept_before_what_was_tried(script: ModuleType) -> None:
+    def row(name: str, kept: bool, mean: float) -> dict[str, Any]:
+        change = None if name == "whole" else {"mean": mean - 0.3, "interval": [mean - 0.31, mean - 0.29]}
+        return {"name": name, "chinese": name.upper(), "kept": kept, "ndcg_at_10": {"mean": mean}, "difference": change}
+
+    result = {
+        "rows": [row("whole", True, 0.3), row("a try", False, 0.31), row("no gates", True, 0.28)],
+        "split": {"kind": "time", "asked": 1234, "mask": "none"}, "seeds": 3, "steps": 800, "command": "python -m x",
+    }  # fmt: skip
+    shown = script.block("ablation_beauty", result, "en").splitlines()
+    assert [line.split(" | ")[0] for line in shown if line.startswith("| ")][2:] == [
+        "| whole", "| no gates", "| *Tried and not kept:*", "| a try",
+    ]  # fmt: skip
+    assert "| no gates | 0.2800 | -0.0200 (-0.0300 – -0.0100) |" in shown and "1,234 customers" in shown[-3]
+    assert "| NO GATES | 0.2800 |" in script.block("ablation_beauty", result, "zh")
+
+
 def test_recorded_output_is_shown_as_it_was(
     script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,6 +98,7 @@ def _loop(row: Row, setup: Setup, held: Slice, seed: int) -> Loop:
 def _told(row: Row, each: NDArray[np.float64], whole: NDArray[np.float64], seconds: int) -> dict[str, Any]:
     return {
         "name": row.name,
+        "chinese": row.chinese,
         "kept": row.kept,
         "ndcg_at_10": estimate(each).to_json(),
         "difference": None if row is WHOLE else estimate(each - whole).to_json(),
