@@ -18,7 +18,7 @@ from regard.model.artefact import FORMAT, load, save
 
 FILES = (
     "config.json", "weights.safetensors", "counts/counts.safetensors", "vocabulary/items.parquet", "vocabulary/features.json",
-    "calibration.json", "metrics.json", "card.md", "manifest.json",
+    "calibration.json", "metrics.json", "card.md", "encoder.onnx", "estimate.onnx", "manifest.json",
 )  # fmt: skip
 
 
@@ -49,10 +49,17 @@ def test_what_is_saved_is_what_is_loaded(folder: Path, tmp_path: Path) -> None:
     assert (two.settings, dict(two.words), two.features) == (one.settings, dict(one.words), one.features)
     assert two.items.ids.equals(one.items.ids) and np.array_equal(two.merchandise, one.merchandise)
     assert dict(two.metrics) == dict(one.metrics) and dict(two.calibration) == dict(one.calibration)
+    assert dict(two.graphs) == dict(one.graphs) and set(one.graphs) == {"encoder.onnx", "estimate.onnx"}
     for kept, read in ((one.weights, two.weights), (one.counts, two.counts)):
         assert set(kept) == set(read)
         assert all(np.array_equal(kept[name], read[name]) and kept[name].dtype == read[name].dtype for name in kept)
     assert (tmp_path / "again" / "card.md").read_text(encoding="utf-8").endswith("名片\n")
+
+
+def test_a_model_written_without_graphs_is_a_model_and_keeps_none_of_an_earlier_one(folder: Path) -> None:
+    plain = replace(load(folder), graphs={})
+    save(plain, folder, card="")
+    assert not load(folder).graphs and files_of(folder) == set(FILES) - {"encoder.onnx", "estimate.onnx"}
 
 
 def test_a_model_holds_these_files_and_no_others(folder: Path) -> None:

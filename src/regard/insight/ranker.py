@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from regard.evaluation.baselines import OwnDecayed
 from regard.evaluation.scorer import Scorer
+from regard.metrics import masked, top_k
+from regard.model.runtime import Best
 from regard.sequences.log import Log
+from regard.sequences.ragged import Ragged
 from regard.sequences.split import view_until
 from regard.sequences.vocabulary import Vocabulary
 
@@ -58,6 +61,16 @@ class Selective(Protocol):
 
         `edition_of`: int64 [Q] row of the history of which each is an edited copy; a hint that may save work.
         """
+
+
+@runtime_checkable
+class Searching(Protocol):
+    """A scorer that finds the best items without handing out all scores."""
+
+    def best(
+        self, queries: Log, asof: NDArray[np.int64], n: int, *, allowed: NDArray[np.bool_], barred: Ragged
+    ) -> Best:
+        """The n best (see `model.runtime.Best`). allowed: bool [V]. barred: Q rows of codes, -1 for none, no candidates for this query."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -128,6 +141,25 @@ class Ranker:
         wide[:, columns >= 0] = scores[:, columns[columns >= 0]]
         return wide
 
+    def best(self, queries: Log, asof: NDArray[np.int64], n: int, allowed: NDArray[np.bool_], barred: Ragged) -> Best:
+        """The n best items of every query, in codes of its catalogue.
+
+        Args:
+            queries: Q histories. asof: int64 [Q] seconds. n: at least 1.
+            allowed: bool [V of the queries] candidates. barred: Q rows of codes that are none for this query.
+        """
+        if not isinstance(self.scorer, Searching):
+            return _sorted(self.score(queries, asof), n, allowed, barred)
+        columns = self.columns(queries.items)
+        known = np.flatnonzero(columns >= 0)
+        open_to_all = np.zeros(len(self.items), dtype=bool)
+        open_to_all[columns[known]] = allowed[known]
+        code = np.full(len(self.items) + 1, -1)
+        code[columns[known]] = known
+        own = Ragged(barred.offsets, columns[barred.values])
+        found = self.scorer.best(self.aligned(queries), asof, n, allowed=open_to_all, barred=own)
+        return replace(found, items=code[found.items])
+
     def score_of(
         self, queries: Log, asof: NDArray[np.int64], items: NDArray[np.int64], edition_of: NDArray[np.int64]
     ) -> NDArray[np.float32]:
@@ -148,3 +180,12 @@ class Ranker:
             found[rows] = np.take_along_axis(scores, np.maximum(columns[rows], 0), axis=1)
         found[columns < 0] = -np.inf
         return found
+
+
+def _sorted(scores: NDArray[np.float32], n: int, allowed: NDArray[np.bool_], barred: Ragged) -> Best:
+    """The best of scores that are all there."""
+    most = scores.max(axis=1, keepdims=True)
+    total = most[:, 0] + np.log(np.exp(scores - most).sum(axis=1))
+    places = top_k(masked(scores, catalogue=allowed, blocked=barred), n)
+    found = np.where(places < 0, -np.inf, np.take_along_axis(scores, np.maximum(places, 0), 1))
+    return Best(items=places, scores=found.astype(np.float32), total=total.astype(np.float32))

@@ -118,20 +118,28 @@ def _answer_block(
     asof = shop.asof(queries, at)
     levels = [_level(shop, queries, row, ask) for row, ask in enumerate(asks)]
     personal = np.array([row for row, level in enumerate(levels) if _ranked(shop, level)], dtype=np.int64)
-    barred = Ragged.from_groups(*own_items(queries, shop.target, rule), len(asks))
-    scores: Sequence[NDArray[np.float32]] = (
-        list(shop.ranker.score(queries.take(personal), asof[personal])) if shop.ranker and len(personal) else []
+    own = Ragged.from_groups(*own_items(queries, shop.target, rule), len(asks))
+    barred = Ragged.of([np.append(own[row], _in_basket(shop, ask)) for row, ask in enumerate(asks)])
+    ranked = dict(
+        zip(
+            personal.tolist(),
+            _best(
+                shop,
+                queries.take(personal),
+                asof[personal],
+                [levels[row] for row in personal],
+                n,
+                allowed,
+                barred.take(personal),
+            ),
+            strict=True,
+        )
     )
-    place = {int(row): number for number, row in enumerate(personal)}
     drafts = []
     for row, ask in enumerate(asks):
         open_row = allowed.copy()
         open_row[barred[row]] = False
-        open_row[_in_basket(shop, ask)] = False
-        first = scores[place[row]] if row in place else None
-        if first is not None and levels[row] == "counting":
-            first = np.where(first > 0, first, -np.inf).astype(np.float32)  # a count of nothing recommends nothing
-        drafts.append(_draft(shop, ask, queries, row, levels[row], first, open_row, n))
+        drafts.append(_draft(shop, ask, queries, row, levels[row], ranked.get(row), open_row, n))
     reasons = _reasons(shop, queries, asof, drafts) if why else _none(drafts)
     return [
         Answer(
@@ -144,6 +152,28 @@ def _answer_block(
         )
         for ask, draft, told in zip(asks, drafts, reasons, strict=True)
     ]
+
+
+def _best(
+    shop: Shop, queries: Log, asof: NDArray[np.int64], levels: Sequence[Level], n: int,
+    allowed: NDArray[np.bool_], barred: Ragged,
+) -> list[Found]:  # fmt: skip
+    """What the ranker finds for each query."""
+    if shop.ranker is None or not len(queries):
+        return []
+    best = shop.ranker.best(queries, asof, n, allowed, barred)
+    likely = np.exp(best.scores - best.total[:, None]) if shop.model is not None else np.full_like(best.scores, np.nan)
+    out = []
+    for row, level in enumerate(levels):
+        some = best.scores[row] > (0 if level == "counting" else -np.inf)  # a count of nothing recommends nothing
+        count = int(some.sum())
+        out.append(
+            Found(
+                items=best.items[row][some], scores=best.scores[row][some], levels=[level] * count,
+                probabilities=likely[row][some].astype(np.float32),
+            )
+        )  # fmt: skip
+    return out
 
 
 def _level(shop: Shop, queries: Log, row: int, ask: Ask) -> Level:
@@ -174,7 +204,7 @@ def _in_basket(shop: Shop, ask: Ask) -> NDArray[np.int64]:
 
 def _draft(
     shop: Shop, ask: Ask, queries: Log, row: int, level: Level,
-    first: NDArray[np.float32] | None, allowed: NDArray[np.bool_], n: int,
+    first: Found | None, allowed: NDArray[np.bool_], n: int,
 ) -> Draft:  # fmt: skip
     notes = _unknown(shop, ask)
     sources: list[str | None] = []
@@ -183,7 +213,7 @@ def _draft(
         if alike is None:
             level = "interests" if ask.interests else fallback.general_level(shop)
         else:
-            first, sources = alike[0], [shop.log.items.id(int(code)) for code in alike[1]]
+            first, sources = _found(level, alike[0], allowed, n), [shop.log.items.id(int(code)) for code in alike[1]]
     if ask.interests and level != "interests":
         notes.append(words.interests_unused(shop.language))
     if level == "interests":
@@ -192,7 +222,7 @@ def _draft(
             level = fallback.general_level(shop)
             notes.append(words.nothing_matches(list(ask.interests), shop.language))
         else:
-            first, sources = wished[0], wished[1]
+            first, sources = _found(level, wished[0], allowed, n), wished[1]
             if wished[2]:
                 notes.append(words.nothing_matches(wished[2], shop.language))
     found = _fill(shop, level, first, allowed, n)
@@ -218,34 +248,32 @@ def _unknown(shop: Shop, ask: Ask) -> list[str]:
     return notes
 
 
-def _fill(shop: Shop, level: Level, first: NDArray[np.float32] | None, allowed: NDArray[np.bool_], n: int) -> Found:
-    """The best n of the answer's own level, completed by the general levels where it has fewer."""
-    chain: list[tuple[Level, NDArray[np.float32]]] = [] if first is None else [(level, first)]
-    items: list[NDArray[np.int64]] = []
-    scores: list[NDArray[np.float32]] = []
-    levels: list[Level] = []
-    left, missing = allowed.copy(), n
-    for general in fallback.GENERAL:
-        if first is None and fallback.GENERAL.index(general) < fallback.GENERAL.index(level):
-            continue
-        chain.append((general, np.empty(0, dtype=np.float32)))
-    for name, values in chain:
+def _found(level: Level, scores: NDArray[np.floating], allowed: NDArray[np.bool_], n: int) -> Found:
+    """The best n of what is allowed."""
+    items = top(np.where(allowed, scores, -np.inf), n)
+    unknown = np.full(len(items), np.nan, dtype=np.float32)
+    return Found(
+        items=items, scores=scores[items].astype(np.float32), levels=[level] * len(items), probabilities=unknown
+    )
+
+
+def _fill(shop: Shop, level: Level, first: Found | None, allowed: NDArray[np.bool_], n: int) -> Found:
+    """The best of the answer's own level, completed to n by the general levels where it has fewer."""
+    parts = [] if first is None else [first]
+    left, missing = allowed.copy(), n - sum(len(part.items) for part in parts)
+    for general in fallback.GENERAL if first is not None else fallback.GENERAL[fallback.GENERAL.index(level) :]:
         if missing == 0:
             break
-        values = values if len(values) else fallback.general(shop, name)
-        best = top(np.where(left, values, -np.inf), missing)
-        items.append(best)
-        scores.append(values[best])
-        levels.extend([name] * len(best))
-        left[best] = False
-        missing -= len(best)
-    chosen = np.concatenate(items) if items else np.empty(0, dtype=np.int64)
-    chance = np.full(len(chosen), np.nan, dtype=np.float32)
-    if first is not None and shop.model is not None and _ranked(shop, level):
-        own = np.array([name == level for name in levels], dtype=bool)
-        chance[own] = softmax(first)[chosen[own]]
-    flat = np.concatenate(scores) if scores else np.empty(0, dtype=np.float32)
-    return Found(items=chosen, scores=flat, levels=levels, probabilities=chance)
+        for part in parts:
+            left[part.items] = False
+        parts.append(_found(general, fallback.general(shop, general), left, missing))
+        missing -= len(parts[-1].items)
+    return Found(
+        items=np.concatenate([part.items for part in parts]),
+        scores=np.concatenate([part.scores for part in parts]),
+        levels=[name for part in parts for name in part.levels],
+        probabilities=np.concatenate([part.probabilities for part in parts]),
+    )
 
 
 def top(scores: NDArray[np.floating], n: int) -> NDArray[np.int64]:
@@ -260,12 +288,6 @@ def top(scores: NDArray[np.floating], n: int) -> NDArray[np.int64]:
     threshold = np.partition(scores, len(scores) - count)[len(scores) - count]
     near = np.flatnonzero(scores >= threshold)
     return near[np.argsort(-scores[near], kind="stable")][:count].astype(np.int64)
-
-
-def softmax(logits: NDArray[np.floating]) -> NDArray[np.float32]:
-    """float32 [V] probabilities; -inf has none."""
-    raised = np.exp(logits - logits.max())
-    return np.asarray(raised / raised.sum(), dtype=np.float32)
 
 
 def _reasons(

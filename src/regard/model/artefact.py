@@ -7,6 +7,8 @@ vocabulary/          items.parquet (id, merchandise), features.json
 calibration.json     how raw propensities become calibrated ones
 metrics.json         what validation found, the training curve
 card.md              the same for a reader
+encoder.onnx         the encoder as a graph, for ONNX Runtime here or anywhere, and
+estimate.onnx        the first pass over all items; a model without the two answers by NumPy alone
 manifest.json        size and SHA-256 of every file above: with it a model begins to be
 """
 
@@ -17,7 +19,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,8 @@ MANIFEST = "manifest.json"
 FRESH = ".new"
 """Ending of a file that is not in its place yet."""
 
+ENCODER, ESTIMATE = "encoder.onnx", "estimate.onnx"
+
 _FILES = (
     "config.json", "weights.safetensors", "counts/counts.safetensors", "vocabulary/items.parquet", "vocabulary/features.json",
     "calibration.json", "metrics.json", "card.md",
@@ -59,6 +63,7 @@ class Artefact:
         features: names of the content features.
         calibration: 'slope' and 'intercept' of the logit.
         metrics: validation figures, training curve, run facts; the card's data.
+        graphs: ENCODER and ESTIMATE as ONNX (see `model.export`), or neither.
     """
 
     settings: Settings
@@ -70,6 +75,7 @@ class Artefact:
     features: tuple[str, ...]
     calibration: Mapping[str, float]
     metrics: Mapping[str, Any]
+    graphs: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def save(artefact: Artefact, folder: Path, *, card: str) -> None:
@@ -82,7 +88,7 @@ def save(artefact: Artefact, folder: Path, *, card: str) -> None:
         (folder / part).mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(ModelError):
         _settle(folder, check(folder))
-    fresh = {name: folder / (name + FRESH) for name in (*_FILES, MANIFEST)}
+    fresh = {name: folder / (name + FRESH) for name in (*_FILES, *artefact.graphs, MANIFEST)}
     try:
         _write(artefact, fresh, card)
         for path in fresh.values():
@@ -95,6 +101,8 @@ def save(artefact: Artefact, folder: Path, *, card: str) -> None:
     fresh.pop(MANIFEST).replace(folder / MANIFEST)
     _sync(folder)
     _settle(folder, fresh)
+    for name in {ENCODER, ESTIMATE} - set(fresh):
+        (folder / name).unlink(missing_ok=True)  # an earlier model's
 
 
 def _settle(folder: Path, files: Mapping[str, Path]) -> None:
@@ -116,7 +124,9 @@ def _write(artefact: Artefact, fresh: Mapping[str, Path], card: str) -> None:
     _write_json(fresh["calibration.json"], dict(artefact.calibration))
     _write_json(fresh["metrics.json"], dict(artefact.metrics))
     fresh["card.md"].write_text(card, encoding="utf-8")
-    _write_json(fresh[MANIFEST], {name: _mark(fresh[name]) for name in _FILES})
+    for name, graph in artefact.graphs.items():
+        fresh[name].write_bytes(graph)
+    _write_json(fresh[MANIFEST], {name: _mark(path) for name, path in fresh.items() if name != MANIFEST})
 
 
 def load(folder: Path) -> Artefact:
@@ -142,6 +152,7 @@ def load(folder: Path) -> Artefact:
             features=tuple(_read_json(files["vocabulary/features.json"])),
             calibration=_read_json(files["calibration.json"]),
             metrics=_read_json(files["metrics.json"]),
+            graphs={name: files[name].read_bytes() for name in (ENCODER, ESTIMATE) if name in files},
         )
     except (KeyError, TypeError, ValueError, OSError, pa.ArrowInvalid, SafetensorError) as error:
         raise ModelError(
@@ -159,9 +170,10 @@ def check(folder: Path) -> dict[str, Path]:
         manifest = _read_json(folder / MANIFEST)
     except (OSError, ValueError):
         raise ModelError(f"{folder} is not a complete model", hint="train again, or use an older model") from None
+    manifest = manifest if isinstance(manifest, dict) else {}
     files = {}
-    for name in _FILES:
-        told = manifest.get(name) if isinstance(manifest, dict) else None
+    for name in (*_FILES, *(name for name in (ENCODER, ESTIMATE) if name in manifest)):
+        told = manifest.get(name)
         places = (folder / name, folder / (name + FRESH))
         found = next((path for path in places if path.is_file() and _mark(path) == told), None)
         if found is None:

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from regard.errors import ModelError, RegardError, UsageError
 from regard.model.artefact import Artefact, save
+from regard.model.export import with_graphs
 from regard.model.loss import has_fast_bf16
 from regard.progress import Progress, Silent
 from regard.sequences.batches import CONTEXTS
@@ -227,7 +228,7 @@ class _Job:
         """Write the model folder; the checkpoint goes when the model is there."""
         self.progress.start("writing the model")
         facts = self._facts(trial)
-        artefact = to_artefact(loop, self.whole, trial=trial, facts=facts)
+        artefact = with_graphs(to_artefact(loop, self.whole, trial=trial, facts=facts))
         try:
             save(artefact, self.folder, card=write_card(facts))
         except OSError as error:

@@ -1,5 +1,5 @@
 """The runtime: a trained model's answers without PyTorch. `load(folder)` gives a `Runtime`, which is a Scorer."""
 
-from regard.model.runtime.runtime import Runtime, load
+from regard.model.runtime.runtime import Best, Runtime, load
 
-__all__ = ["Runtime", "load"]
+__all__ = ["Best", "Runtime", "load"]

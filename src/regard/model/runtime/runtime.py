@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,19 +16,45 @@ from numpy.typing import NDArray
 from regard.model.artefact import Artefact
 from regard.model.artefact import load as load_artefact
 from regard.model.runtime import forward
+from regard.model.runtime.engine import Engine, engine_of, feed
+from regard.model.runtime.search import OUT, Catalogue, Question, best, log_total
 from regard.sequences.batches import Batch, assemble, latest
-from regard.sequences.covisits import Neighbours, lift
+from regard.sequences.covisits import BACK_DECAY
 from regard.sequences.log import Log
+from regard.sequences.ragged import Ragged
 from regard.sequences.vocabulary import Vocabulary
 
 BLOCK_TOKENS = 4_000
 """Padded tokens encoded at once; memory only, no result depends on it."""
+
+BLOCK_PAIRS = 600_000
+"""Pairs of events whose attention is held at once, likewise."""
 
 EDITION_TOKENS = 16_000
 """The same for editions of histories: the originals in every block must not weigh much."""
 
 BLOCK_CELLS = 2_000_000
 """Scores computed at once (questions x items), likewise."""
+
+ROOM_CELLS, ROOM_ROWS = 4_000_000, 8
+"""Estimates held at a time by one thread, and questions they are of; more questions no longer read the items in less time."""
+
+FEW = 100
+"""Questions after which ONNX Runtime is loaded: before, that takes longer than it saves."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Best:
+    """The best items of Q questions.
+
+    Args:
+        items: int64 [Q, n] codes, best first, -1 where there are fewer candidates. scores: float32 [Q, n], -inf there.
+        total: float32 [Q], log of the sum of exp(score) over all merchandise, candidate or not: a chance is exp(score - total).
+    """
+
+    items: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    total: NDArray[np.float32]
 
 
 def load(folder: str | Path) -> Runtime:
@@ -49,6 +77,7 @@ class Runtime:
         self.name = name
         self.card: Mapping[str, Any] = artefact.metrics
         self._artefact, self._weights, self._settings = artefact, artefact.weights, artefact.settings
+        self._asked = 0
 
     @property
     def view_items(self) -> Vocabulary:
@@ -82,11 +111,61 @@ class Runtime:
         back in time: for that, a model is fitted on what was known then.
         """
         out = np.empty((len(queries), len(self.view_items)), dtype=np.float32)
+        engine, merchandise = self._engine_for(len(queries)), self._artefact.merchandise
         for rows, batch in self._blocks(queries, asof):
-            state, token, _ = forward.encode(batch, self._weights, self._settings)
-            out[rows] = self._logits(batch, state, token)
-        out[:, ~self._artefact.merchandise] = -np.inf
+            state, own = self._read(batch, engine)
+            z = np.empty((len(rows), self._catalogue.places), dtype=np.float32)
+            self._catalogue.estimate(state, self._share(state), z)
+            for row, scores, extra in zip(rows, z, self._extras(batch, own), strict=True):
+                np.add(scores[: out.shape[1]], extra[: out.shape[1]], out=out[row])
+        np.copyto(out, -np.inf, where=~merchandise)
         return out
+
+    def best(
+        self,
+        queries: Log,
+        asof: NDArray[np.int64],
+        n: int,
+        *,
+        allowed: NDArray[np.bool_] | None = None,
+        barred: Ragged | None = None,
+    ) -> Best:
+        """The n best items of every query: those of a sort of `score`, found without scoring everything, on all cores.
+
+        Args:
+            queries: Q histories. asof: int64 [Q] seconds. n: items wanted, at least 1.
+            allowed: bool [V] candidates; None = all merchandise.
+            barred: Q rows of codes that are no candidates for this query, -1 for none.
+        """
+        Q, engine = len(queries), self._engine_for(len(queries))
+        found = Best(
+            items=np.full((Q, n), -1), scores=np.full((Q, n), -np.inf, np.float32), total=np.empty(Q, np.float32)
+        )
+        shut = np.zeros(self._catalogue.places, dtype=np.float32)
+        if allowed is not None:
+            shut[: len(allowed)] = (allowed - np.float32(1)) * -OUT
+        gather = self._gatherer(queries, asof)
+
+        def answer(rows: NDArray[np.int64]) -> None:
+            for row, question in zip(rows, self._questions(gather(rows), engine), strict=True):
+                found.total[row] = log_total(self._catalogue, question)
+                estimate = question.estimate
+                estimate += shut
+                if barred is not None:
+                    estimate[barred[row]] = OUT  # the last place is no item's
+                places, scores = best(self._catalogue, question, n, engine.rounded if engine else None)
+                found.items[row, : len(places)], found.scores[row, : len(places)] = places, scores
+
+        length = np.minimum(queries.lengths, self._settings.length)
+        order = np.argsort(length, kind="stable")
+        parts = [order[part] for part in self._cut(length[order], -(-Q // cores()))]
+        if engine is None or len(parts) == 1:  # NumPy's products use the cores by themselves
+            for part in parts:
+                answer(part)
+        else:
+            with ThreadPoolExecutor(cores()) as pool:
+                list(pool.map(answer, parts))
+        return found
 
     def score_of(
         self,
@@ -104,16 +183,22 @@ class Runtime:
         """
         out = np.empty(items.shape, dtype=np.float32)
         for rows, batch, leader in self._editions(queries, asof, edition_of):
-            state, token, _ = forward.encode(batch, self._weights, self._settings, leader)
-            out[rows] = self._logits_of(batch, state, token, np.maximum(items[rows], 0))
+            state, own = self._read(batch, None, leader)
+            some, share = np.maximum(items[rows], 0), self._share(state)
+            z = np.einsum("bd,bkd->bk", state, self._weights["items"][some])
+            z += np.einsum("bc,cbk->bk", share, self._catalogue.counts[:, some])
+            for row, (extra, wanted) in enumerate(zip(self._extras(batch, own), some, strict=True)):
+                z[row] += extra[wanted]
+            out[rows] = z
         out[(items < 0) | ~self._artefact.merchandise[items]] = -np.inf
         return out
 
     def states(self, queries: Log, asof: NDArray[np.int64]) -> NDArray[np.float32]:
         """The encoder's state after each history, float32 [Q, D]."""
         out = np.empty((len(queries), self._settings.width), dtype=np.float32)
+        engine = self._engine_for(len(queries))
         for rows, batch in self._blocks(queries, asof):
-            out[rows] = forward.encode(batch, self._weights, self._settings)[0][:, 0]
+            out[rows] = self._read(batch, engine)[0]
         return out
 
     def propensity(
@@ -140,7 +225,7 @@ class Runtime:
         length = np.minimum(queries.lengths, self._settings.length)
         order = np.argsort(length, kind="stable")
         gather = self._gatherer(queries, asof)
-        for part in self._cut(length[order], BLOCK_TOKENS):
+        for part in self._cut(length[order], self._most):
             yield order[part], gather(order[part])
 
     def _editions(
@@ -160,17 +245,24 @@ class Runtime:
         np.maximum.at(longest, leader_of, size)
         order = np.lexsort((leader_of, longest[leader_of]))
         gather = self._gatherer(queries, asof)
-        for part in self._cut(longest[leader_of[order]], EDITION_TOKENS):
+        for part in self._cut(longest[leader_of[order]], self._most, editions=True):
             leaders, leader = np.unique(leader_of[order[part]], return_inverse=True)
             rows = np.concatenate([leaders, order[part]])
             yield rows, gather(rows), np.concatenate([np.arange(len(leaders)), leader])
 
-    def _cut(self, length: NDArray[np.int64], tokens: int) -> Iterator[slice]:
+    @property
+    def _most(self) -> int:
+        """Rows of which all scores may be held."""
+        return max(1, min(256, BLOCK_CELLS // max(1, len(self.view_items))))
+
+    @staticmethod
+    def _cut(length: NDArray[np.int64], most: int, *, editions: bool = False) -> Iterator[slice]:
         """Slices of rows, sorted by length, that are not too many to be answered at once."""
-        at, most = 0, max(1, min(256, BLOCK_CELLS // max(1, len(self.view_items))))
+        at = 0
         while at < len(length):
             longest = length[min(at + most, len(length)) - 1] + 1
-            part = slice(at, at + int(np.clip(tokens // longest, 1, most)))
+            fit = EDITION_TOKENS // longest if editions else min(BLOCK_TOKENS // longest, BLOCK_PAIRS // longest**2)
+            part = slice(at, at + int(np.clip(fit, 1, most)))
             yield part
             at = part.stop
 
@@ -191,47 +283,78 @@ class Runtime:
             context[name] = (tuple(learned.get(name, ())), table[codes])
         return replace(queries, context=context)
 
-    def _logits(self, batch: Batch, state: NDArray[np.float32], token: NDArray[np.float32]) -> NDArray[np.float32]:
-        """[B, V] for one question a row."""
-        weights, popularity, V = self._weights, self._artefact.counts["popularity"], len(self.view_items)
-        z = np.zeros((len(state), V + 1), dtype=np.float32)  # column V takes what belongs to no item
-        if weights["covisits"]:
-            near = self._covisits(batch)
-            z[np.repeat(np.arange(len(z)), np.diff(near.indptr)), near.indices] = near.data
-        z[:, :V] += state[:, 0] @ weights["items"].T
-        z[:, :V] += weights["bias"]
-        if popularity.shape[1]:
-            z[:, :V] += self._share(state) @ popularity.T
-        if self._settings.pointer_heads:
-            own = forward.pointer(batch, state, token, popularity, weights, self._settings)[:, 0]  # [B, U]
-            z[np.arange(len(z))[:, None], batch.slot_item] += own
-        return z[:, :V]
+    def warm(self) -> None:
+        """Load ONNX Runtime now rather than after the first FEW questions: for whoever will ask often and wants no late answer."""
+        self._asked = max(self._asked, FEW + 1)
+        _ = self._engine
 
-    def _logits_of(
-        self, batch: Batch, state: NDArray[np.float32], token: NDArray[np.float32], items: NDArray[np.integer[Any]]
-    ) -> NDArray[np.float32]:
-        """The columns `items` [B, K] of `_logits`."""
-        weights, popularity = self._weights, self._artefact.counts["popularity"]
-        z: NDArray[np.float32] = np.einsum("bd,bkd->bk", state[:, 0], weights["items"][items]) + weights["bias"][items]
-        if weights["covisits"]:
-            z += np.take_along_axis(self._covisits(batch).toarray(), items, axis=1)
-        if popularity.shape[1]:
-            z += np.einsum("bc,bkc->bk", self._share(state), popularity[items])
-        if self._settings.pointer_heads:
-            own = forward.pointer(batch, state, token, popularity, weights, self._settings)[:, 0]  # [B, U]
-            z += np.einsum("bu,bku->bk", own, batch.slot_item[:, None] == items[:, :, None])
-        return z
-
-    def _share(self, state: NDArray[np.float32]) -> NDArray[np.float32]:
-        """[B, C], what the channels of popularity weigh."""
-        told: NDArray[np.float32] = state[:, 0] @ self._weights["popularity.weight"].T
-        told += self._weights["popularity.bias"]
-        return told
+    def _engine_for(self, count: int) -> Engine | None:
+        """What answers `count` more questions; None = NumPy."""
+        self._asked += count
+        return self._engine if self._asked > FEW else None
 
     @cached_property
-    def _near(self) -> Neighbours:
-        return Neighbours(items=self._artefact.counts["near"], weights=self._artefact.counts["near_weight"])
+    def _engine(self) -> Engine | None:
+        return engine_of(self._artefact, self._catalogue)
 
-    def _covisits(self, batch: Batch) -> Any:
-        """Sparse float32 [B, V + 1], what co-visits add to the logits."""
-        return lift(self._near, batch.recent[:, 0], batch.recent_back[:, 0]) * self._weights["covisits"][0]
+    @cached_property
+    def _catalogue(self) -> Catalogue:
+        counts = np.column_stack([self._artefact.counts["popularity"], self._weights["bias"]])
+        return Catalogue(self._weights["items"], counts, self._artefact.merchandise)
+
+    def _read(
+        self, batch: Batch, engine: Engine | None, leader: NDArray[np.int64] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """States [B, D] and what the pointer adds to the rows' own items [B, U], None without one."""
+        weights, settings, popularity = self._weights, self._settings, self._artefact.counts["popularity"]
+        if engine is not None:
+            return engine.encode(feed(batch, weights["items"], popularity, pointer=settings.pointer_heads > 0))
+        state, token, _ = forward.encode(batch, weights, settings, leader)
+        own = forward.pointer(batch, state, token, popularity, weights, settings) if settings.pointer_heads else None
+        return state[:, 0], None if own is None else own[:, 0]
+
+    def _questions(self, batch: Batch, engine: Engine | None) -> Iterator[Question]:
+        """The batch's questions with their estimates; each is good until the next one is asked for."""
+        state, own = self._read(batch, engine)
+        share, places = self._share(state), self._catalogue.places
+        size = min(len(state), ROOM_ROWS, max(1, ROOM_CELLS // places))
+        room = np.empty((size, places), dtype=np.float32)
+        estimate = self._catalogue.estimate if engine is None else engine.estimate
+        for row, extra in enumerate(self._extras(batch, own)):
+            if row % size == 0:
+                some = slice(row, row + size)
+                estimate(state[some], share[some], room[: len(state[some])])
+            room[row % size] += extra
+            yield Question(state=state[row], share=share[row], extra=extra, estimate=room[row % size])
+
+    def _extras(self, batch: Batch, own: NDArray[np.float32] | None) -> Iterator[NDArray[np.float32]]:
+        """Per row [W], what its own events add to every item: co-visits and the pointer. The same array again and again."""
+        near, weight, recent = self._artefact.counts["near"], self._artefact.counts["near_weight"], batch.recent[:, 0]
+        fade = np.float32(BACK_DECAY) ** batch.recent_back[:, 0] * (recent < len(near))
+        fade /= np.maximum(fade.sum(axis=1, keepdims=True), 1e-6)
+        speaks = self._weights["covisits"][0]
+        extra = np.zeros(self._catalogue.places, dtype=np.float32)
+        for row in range(len(recent)):
+            some = np.flatnonzero(fade[row]) if speaks else np.empty(0, np.int64)
+            places = near[recent[row, some]].ravel()
+            np.add.at(extra, places, (weight[recent[row, some]] * fade[row, some, None]).ravel())
+            extra[places] = speaks * np.log1p(extra[places])  # a place that occurs twice is told the same twice
+            if own is not None:
+                extra[batch.slot_item[row]] += own[row]
+            yield extra
+            extra[places] = extra[batch.slot_item[row]] = 0
+
+    def _share(self, state: NDArray[np.float32]) -> NDArray[np.float32]:
+        """[B, C], what the channels of popularity weigh, and the bias 1."""
+        told = np.ones((len(state), self._settings.channels + 1), dtype=np.float32)
+        if self._settings.channels:
+            told[:, :-1] = state @ self._weights["popularity.weight"].T + self._weights["popularity.bias"]
+        return told
+
+
+def cores() -> int:
+    """Threads to use: OMP_NUM_THREADS, as for every product, or the cores that this process may run on."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    if told.isdigit() and int(told):
+        return int(told)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
