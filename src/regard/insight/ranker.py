@@ -184,8 +184,9 @@ class Ranker:
 
 def _sorted(scores: NDArray[np.float32], n: int, allowed: NDArray[np.bool_], barred: Ragged) -> Best:
     """The best of scores that are all there."""
-    most = scores.max(axis=1, keepdims=True)
-    total = most[:, 0] + np.log(np.exp(scores - most).sum(axis=1))
+    limits = np.finfo(np.float32)
+    most = scores.max(axis=1, keepdims=True, initial=limits.min)
+    total = most[:, 0] + np.log(np.maximum(np.exp(scores - most).sum(axis=1), limits.tiny))
     places = top_k(masked(scores, catalogue=allowed, blocked=barred), n)
     found = np.where(places < 0, -np.inf, np.take_along_axis(scores, np.maximum(places, 0), 1))
     return Best(items=places, scores=found.astype(np.float32), total=total.astype(np.float32))

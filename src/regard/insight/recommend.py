@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -117,24 +117,10 @@ def _answer_block(
     queries = shop.histories(asks, at)
     asof = shop.asof(queries, at)
     levels = [_level(shop, queries, row, ask) for row, ask in enumerate(asks)]
-    personal = np.array([row for row, level in enumerate(levels) if _ranked(shop, level)], dtype=np.int64)
+    personal = {row: level for row, level in enumerate(levels) if _ranked(shop, level)}
     own = Ragged.from_groups(*own_items(queries, shop.target, rule), len(asks))
     barred = Ragged.of([np.append(own[row], _in_basket(shop, ask)) for row, ask in enumerate(asks)])
-    ranked = dict(
-        zip(
-            personal.tolist(),
-            _best(
-                shop,
-                queries.take(personal),
-                asof[personal],
-                [levels[row] for row in personal],
-                n,
-                allowed,
-                barred.take(personal),
-            ),
-            strict=True,
-        )
-    )
+    ranked = _best(shop, queries, asof, personal, n, allowed, barred)
     drafts = []
     for row, ask in enumerate(asks):
         open_row = allowed.copy()
@@ -155,25 +141,23 @@ def _answer_block(
 
 
 def _best(
-    shop: Shop, queries: Log, asof: NDArray[np.int64], levels: Sequence[Level], n: int,
+    shop: Shop, queries: Log, asof: NDArray[np.int64], personal: Mapping[int, Level], n: int,
     allowed: NDArray[np.bool_], barred: Ragged,
-) -> list[Found]:  # fmt: skip
-    """What the ranker finds for each query."""
-    if shop.ranker is None or not len(queries):
-        return []
-    best = shop.ranker.best(queries, asof, n, allowed, barred)
-    likely = np.exp(best.scores - best.total[:, None]) if shop.model is not None else np.full_like(best.scores, np.nan)
-    out = []
-    for row, level in enumerate(levels):
-        some = best.scores[row] > (0 if level == "counting" else -np.inf)  # a count of nothing recommends nothing
-        count = int(some.sum())
-        out.append(
-            Found(
-                items=best.items[row][some], scores=best.scores[row][some], levels=[level] * count,
-                probabilities=likely[row][some].astype(np.float32),
-            )
-        )  # fmt: skip
-    return out
+) -> dict[int, Found]:  # fmt: skip
+    """What the ranker finds for the rows that it can read. personal: row -> level."""
+    if shop.ranker is None or not personal:
+        return {}
+    rows = np.array(list(personal))
+    best = shop.ranker.best(queries.take(rows), asof[rows], n, allowed, barred.take(rows))
+    found = {}
+    for place, (row, level) in enumerate(personal.items()):
+        some = best.scores[place] > (0 if level == "counting" else -np.inf)  # a count of nothing recommends nothing
+        scores = best.scores[place][some]
+        likely = np.exp(scores - best.total[place]) if shop.model is not None else np.full_like(scores, np.nan)
+        found[row] = Found(
+            items=best.items[place][some], scores=scores, levels=[level] * len(scores), probabilities=likely
+        )
+    return found
 
 
 def _level(shop: Shop, queries: Log, row: int, ask: Ask) -> Level:
@@ -182,7 +166,7 @@ def _level(shop: Shop, queries: Log, row: int, ask: Ask) -> Level:
     if len(items):
         columns = shop.ranker.columns(shop.log.items) if shop.ranker else None
         stored = ask.customer is not None and ask.customer in shop.log.customers
-        if columns is not None and (np.append(columns, -1)[items] >= 0).any():
+        if columns is not None and (columns[items[items >= 0]] >= 0).any():
             return cast(Level, shop.ranker.level if stored and shop.ranker else "history")
         if (items >= 0).any():
             return "similar"
