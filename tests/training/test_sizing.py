@@ -35,7 +35,7 @@ def test_more_data_never_make_a_smaller_model_or_more_dropout(view_of: ViewOf, c
     sized = [size_model(replace(view, log=Large(view.log, events, 30)), popular) for events in many]  # type: ignore[arg-type]
     for one, more in zip(sized, sized[1:], strict=False):  # noqa: RUF007
         assert one.width <= more.width and one.layers <= more.layers and one.dropout >= more.dropout
-    assert sized[0].width < sized[-1].width
+    assert sized[0].width < sized[-1].width and (sized[0].dropout, sized[-1].dropout) == (0.5, 0.2)
     long = [
         size_model(replace(view, log=Large(view.log, 10**5, longest)), popular).length
         for longest in (1, 30, 100, 300, 9_000)
@@ -43,6 +43,16 @@ def test_more_data_never_make_a_smaller_model_or_more_dropout(view_of: ViewOf, c
     assert long == sorted(long) and long[0] == 64 and long[-1] == 512
     tokens = [plan_training(replace(view, log=Large(view.log, events, 30))).tokens for events in many]  # type: ignore[arg-type]
     assert tokens == sorted(tokens)
+
+
+def test_thin_items_need_more_dropout_however_many_events_there_are(view_of: ViewOf) -> None:
+    view = view_of(customers=20)
+    shares = []
+    for each in (10, 100, 1_000):
+        large = Large(view.log, 10**6, 30)
+        large.items = Vocabulary([str(n) for n in range(10**6 // each)])  # type: ignore[attr-defined]
+        shares.append(size_model(replace(view, log=large), None).dropout)  # type: ignore[arg-type]
+    assert shares == [0.5, 0.4, 0.2]
 
 
 def test_names_change_no_size(view_of: ViewOf) -> None:

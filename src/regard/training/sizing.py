@@ -30,6 +30,13 @@ NEGATIVES = (8_192, 32_768)
 """Fewest and most items drawn per step. On large catalogues fewer cost accuracy, and more cost time and add little."""
 
 
+SMALL = 300_000
+"""Events below which a network learns any log by heart, and needs the most dropout."""
+
+EVENTS_PER_ITEM = (50, 200)
+"""Events an item must have on average for some dropout to be enough, and for little: what few events say of an item is soon learned by heart."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """How to train.
@@ -65,8 +72,8 @@ class Plan:
 def size_model(view: View, popularity: Popularity | None, *, repeats: bool = True) -> Settings:
     """The network's shape for this view; `repeats`: whether what was seen may be recommended again.
 
-    Width grows with the number of events, dropout falls with it; the length covers nineteen of twenty customers, between 64 and
-    512 events; heads fade over the time scales on which this log lives.
+    Width grows with the number of events, dropout falls with how many of them an item has; the length covers nineteen of twenty
+    customers, between 64 and 512 events; heads fade over the time scales on which this log lives.
     """
     log = view.log
     events = max(log.events, 1)
@@ -88,8 +95,15 @@ def size_model(view: View, popularity: Popularity | None, *, repeats: bool = Tru
         seasonal=popularity is not None and popularity.channels > len(popularity.half_lives),
         length=int(np.clip(2 ** np.ceil(np.log2(long)), 64, 512)),
         neighbours=100 if len(log.items) <= 100_000 else 50,
-        dropout=0.5 if events < 300_000 else 0.4 if events < 1_000_000 else 0.2,
+        dropout=_dropout(events, len(log.items)),
     )
+
+
+def _dropout(events: int, items: int) -> float:
+    each = events / max(1, items)
+    if events < SMALL or each < EVENTS_PER_ITEM[0]:
+        return 0.5
+    return 0.4 if each < EVENTS_PER_ITEM[1] else 0.2
 
 
 def plan_training(view: View) -> Plan:
