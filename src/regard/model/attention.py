@@ -111,7 +111,8 @@ class Block(nn.Module):
         seen = attend(query, key, value, bias[:, :, first:]).transpose(1, 2).reshape(B, T - first, D)
         x = x[:, first:]
         x = x + torch.sigmoid(self.read_gate(x)) * self.drop(self.out(seen))
-        return x + torch.sigmoid(self.think_gate(x)) * self.drop(self.think(self.think_norm(x)))
+        thought: Tensor = torch.sigmoid(self.think_gate(x)) * self.drop(self.think(self.think_norm(x)))
+        return x + thought
 
     def think(self, h: Tensor) -> Tensor:
         """[B, T, D] -> [B, T, D], SwiGLU."""
