@@ -15,7 +15,7 @@ from regard.model.runtime.search import (
     QUERY_CODES,
     STRIPE,
     Catalogue,
-    Question,
+    Questions,
     Rounded,
     best,
     log_total,
@@ -59,9 +59,19 @@ def by_codes(catalogue: Catalogue, asked: dict[str, np.ndarray], rounded: Rounde
     return product + asked["share"] @ catalogue.counts + asked["extra"]
 
 
+def asked_of(asked: dict[str, np.ndarray], estimate: np.ndarray) -> Questions:
+    """One question."""
+    return Questions(estimate=estimate[None].astype(np.float32), **{name: array[None] for name, array in asked.items()})
+
+
+def exactly(catalogue: Catalogue, asked: dict[str, np.ndarray], items: np.ndarray) -> np.ndarray:
+    question = asked_of(asked, np.empty(0))
+    return catalogue.exact(question, np.zeros(len(items), dtype=np.int64), items)
+
+
 def sort(catalogue: Catalogue, asked: dict[str, np.ndarray], candidates: np.ndarray, n: int) -> tuple[Any, Any]:
     """The reference: score everything exactly, sort, lower codes first among equals."""
-    scores = catalogue.exact(candidates, asked["state"], asked["share"], asked["extra"])
+    scores = exactly(catalogue, asked, candidates)
     order = np.argsort(-scores, kind="stable")[:n]
     return candidates[order], scores[order]
 
@@ -79,10 +89,10 @@ def test_the_best_are_those_of_a_plain_sort(
     estimate = by_products(catalogue, asked) if rounded is None else by_codes(catalogue, asked, rounded)
     closed = np.random.default_rng(seed + 1).random(V) >= open_share
     estimate[:V][closed] = OUT
-    places, scores = best(catalogue, Question(**asked, estimate=estimate), n, rounded)
+    places, scores = best(catalogue, asked_of(asked, estimate), n, rounded)
     wanted, values = sort(catalogue, asked, np.flatnonzero(merchandise & ~closed), n)
-    np.testing.assert_array_equal(places, wanted)
-    np.testing.assert_array_equal(scores, values)
+    np.testing.assert_array_equal(places[0], np.append(wanted, np.full(n - len(wanted), -1)))
+    np.testing.assert_array_equal(scores[0], np.append(values, np.full(n - len(values), -np.inf)))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -90,9 +100,9 @@ def test_no_estimate_is_further_out_than_it_is_said_to_be(seed: int) -> None:
     catalogue, asked, merchandise = case(seed, 500, 16, 3, "any")
     rounded = Rounded(catalogue.items, catalogue.places)
     items = np.flatnonzero(merchandise)
-    exact = catalogue.exact(items, asked["state"], asked["share"], asked["extra"])
-    rounding = catalogue.rounding(asked["state"], asked["share"])
-    bound = np.tensordot(rounded.out_by(asked["state"]), rounded.far, axes=1).ravel()[items] + rounding
+    exact = exactly(catalogue, asked, items)
+    rounding = catalogue.rounding(asked_of(asked, np.empty(0)))[0]
+    bound = np.tensordot(rounded.out_by(asked["state"][None])[0], rounded.far, axes=1).ravel()[items] + rounding
     out = np.abs(by_codes(catalogue, asked, rounded)[items] - exact)
     assert (out <= bound).all() and (out > bound / 100).any()
     assert (np.abs(by_products(catalogue, asked)[items] - exact) <= rounding).all()
@@ -103,15 +113,15 @@ def test_no_estimate_is_further_out_than_it_is_said_to_be(seed: int) -> None:
 def test_estimates_as_wrong_as_they_may_be_mislead_nobody() -> None:
     catalogue, asked, _ = case(0, 1_000, 8, 2, "any")
     rounded = Rounded(catalogue.items, catalogue.places)
-    exact = catalogue.exact(np.arange(1_000), asked["state"], asked["share"], asked["extra"])
-    bound = np.tensordot(rounded.out_by(asked["state"]), rounded.far, axes=1).ravel()[:1_000]
+    exact = exactly(catalogue, asked, np.arange(1_000))
+    bound = np.tensordot(rounded.out_by(asked["state"][None])[0], rounded.far, axes=1).ravel()[:1_000]
     estimate = np.full(catalogue.places, OUT)
     estimate[:1_000] = np.where(exact > np.sort(exact)[-20], exact - bound, exact + bound)
     candidates = np.flatnonzero(exact > OUT / 2)
     estimate[:1_000][exact <= OUT / 2] = OUT
     for n in (1, 5, 30):
-        places, _ = best(catalogue, Question(**asked, estimate=estimate.astype(np.float32)), n, rounded)
-        np.testing.assert_array_equal(places, sort(catalogue, asked, candidates, n)[0])
+        places, _ = best(catalogue, asked_of(asked, estimate), n, rounded)
+        np.testing.assert_array_equal(places[0], sort(catalogue, asked, candidates, n)[0])
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -119,8 +129,31 @@ def test_estimates_as_wrong_as_they_may_be_mislead_nobody() -> None:
 def test_the_total_is_the_log_of_a_sum(seed: int, V: int) -> None:
     catalogue, asked, merchandise = case(seed, V, 16, 3, "any")
     rounded = Rounded(catalogue.items, catalogue.places)
-    exact = catalogue.exact(np.flatnonzero(merchandise), asked["state"], asked["share"], asked["extra"])
+    exact = exactly(catalogue, asked, np.flatnonzero(merchandise))
     if len(exact):
         estimate = by_codes(catalogue, asked, rounded)
-        total = log_total(catalogue, Question(**asked, estimate=estimate))
+        total = log_total(catalogue, asked_of(asked, estimate), np.empty((1, len(estimate)), dtype=np.float32))[0]
         assert total == pytest.approx(np.log(np.exp(exact).sum()), abs=0.002)
+
+
+@pytest.mark.parametrize("n", [1, 7])
+def test_several_questions_at_once_are_answered_as_each_alone(n: int) -> None:
+    catalogue = case(0, 900, 8, 2, "any")[0]
+    rounded, alone, questions = Rounded(catalogue.items, catalogue.places), [], []
+    for seed in range(5):
+        asked = case(seed, 900, 8, 2, "ties" if seed % 2 else "any")[1]
+        estimate = by_codes(catalogue, asked, rounded)
+        estimate[: 100 * seed] = OUT
+        if seed == 4:
+            estimate[:896] = OUT  # fewer candidates than are wanted
+        questions.append(asked_of(asked, estimate))
+        alone.append(best(catalogue, questions[-1], n, rounded))
+    together = Questions(
+        **{name: np.concatenate([vars(one)[name] for one in questions]) for name in vars(questions[0])}
+    )
+    places, scores = best(catalogue, together, n, rounded)
+    np.testing.assert_array_equal(places, np.concatenate([one[0] for one in alone]))
+    np.testing.assert_array_equal(scores, np.concatenate([one[1] for one in alone]))
+    room = np.empty_like(together.estimate)
+    totals = [log_total(catalogue, one, room[:1])[0] for one in questions]
+    np.testing.assert_allclose(log_total(catalogue, together, room), totals, rtol=1e-5)

@@ -17,7 +17,7 @@ from regard.model.artefact import Artefact
 from regard.model.artefact import load as load_artefact
 from regard.model.runtime import forward
 from regard.model.runtime.engine import Engine, engine_of, feed
-from regard.model.runtime.search import OUT, Catalogue, Question, best, log_total
+from regard.model.runtime.search import OUT, Array, Catalogue, Questions, best, log_total
 from regard.sequences.batches import Batch, assemble, latest
 from regard.sequences.covisits import BACK_DECAY
 from regard.sequences.log import Log
@@ -111,14 +111,11 @@ class Runtime:
         back in time: for that, a model is fitted on what was known then.
         """
         out = np.empty((len(queries), len(self.view_items)), dtype=np.float32)
-        engine, merchandise = self._engine_for(len(queries)), self._artefact.merchandise
+        engine = self._engine_for(len(queries))
         for rows, batch in self._blocks(queries, asof):
-            state, own = self._read(batch, engine)
-            z = np.empty((len(rows), self._catalogue.places), dtype=np.float32)
-            self._catalogue.estimate(state, self._share(state), z)
-            for row, scores, extra in zip(rows, z, self._extras(batch, own), strict=True):
-                np.add(scores[: out.shape[1]], extra[: out.shape[1]], out=out[row])
-        np.copyto(out, -np.inf, where=~merchandise)
+            for some, asked in self._questions(batch, engine, self._catalogue.estimate):
+                out[rows[some]] = asked.estimate[:, : out.shape[1]]
+        np.copyto(out, -np.inf, where=~self._artefact.merchandise)
         return out
 
     def best(
@@ -146,15 +143,23 @@ class Runtime:
             shut[: len(allowed)] = (allowed - np.float32(1)) * -OUT
         gather = self._gatherer(queries, asof)
 
+        estimate = self._catalogue.estimate if engine is None else engine.estimate
+
         def answer(rows: NDArray[np.int64]) -> None:
-            for row, question in zip(rows, self._questions(gather(rows), engine), strict=True):
-                found.total[row] = log_total(self._catalogue, question)
-                estimate = question.estimate
-                estimate += shut
+            for some, asked in self._questions(gather(rows), engine, estimate):
+                here = rows[some]
+                if some.start == 0:
+                    room = np.empty_like(asked.estimate)
+                found.total[here] = log_total(self._catalogue, asked, room[: len(here)])
+                asked.estimate[:] += shut
                 if barred is not None:
-                    estimate[barred[row]] = OUT  # the last place is no item's
-                places, scores = best(self._catalogue, question, n, engine.rounded if engine else None)
-                found.items[row, : len(places)], found.scores[row, : len(places)] = places, scores
+                    own = barred.take(here)
+                    asked.estimate[np.repeat(np.arange(len(here)), own.lengths), own.values] = (
+                        OUT  # the last place is no item's
+                    )
+                found.items[here], found.scores[here] = best(
+                    self._catalogue, asked, n, engine.rounded if engine else None
+                )
 
         length = np.minimum(queries.lengths, self._settings.length)
         order = np.argsort(length, kind="stable")
@@ -187,8 +192,8 @@ class Runtime:
             some, share = np.maximum(items[rows], 0), self._share(state)
             z = np.einsum("bd,bkd->bk", state, self._weights["items"][some])
             z += np.einsum("bc,cbk->bk", share, self._catalogue.counts[:, some])
-            for row, (extra, wanted) in enumerate(zip(self._extras(batch, own), some, strict=True)):
-                z[row] += extra[wanted]
+            for part, extra in self._extras(batch, own):
+                z[part] += np.take_along_axis(extra, some[part], axis=1)
             out[rows] = z
         out[(items < 0) | ~self._artefact.merchandise[items]] = -np.inf
         return out
@@ -313,36 +318,41 @@ class Runtime:
         own = forward.pointer(batch, state, token, popularity, weights, settings) if settings.pointer_heads else None
         return state[:, 0], None if own is None else own[:, 0]
 
-    def _questions(self, batch: Batch, engine: Engine | None) -> Iterator[Question]:
-        """The batch's questions with their estimates; each is good until the next one is asked for."""
+    def _questions(
+        self, batch: Batch, engine: Engine | None, estimate: Callable[[Array, Array, Array], None]
+    ) -> Iterator[tuple[slice, Questions]]:
+        """Some rows of the batch and their questions with estimates, again and again in the same arrays."""
         state, own = self._read(batch, engine)
-        share, places = self._share(state), self._catalogue.places
-        size = min(len(state), ROOM_ROWS, max(1, ROOM_CELLS // places))
-        room = np.empty((size, places), dtype=np.float32)
-        estimate = self._catalogue.estimate if engine is None else engine.estimate
-        for row, extra in enumerate(self._extras(batch, own)):
-            if row % size == 0:
-                some = slice(row, row + size)
-                estimate(state[some], share[some], room[: len(state[some])])
-            room[row % size] += extra
-            yield Question(state=state[row], share=share[row], extra=extra, estimate=room[row % size])
+        share = self._share(state)
+        for some, extra in self._extras(batch, own):
+            if some.start == 0:
+                room = np.empty_like(extra)
+            asked = Questions(state=state[some], share=share[some], extra=extra, estimate=room[: len(extra)])
+            estimate(asked.state, asked.share, asked.estimate)
+            np.add(asked.estimate, extra, out=asked.estimate)
+            yield some, asked
 
-    def _extras(self, batch: Batch, own: NDArray[np.float32] | None) -> Iterator[NDArray[np.float32]]:
-        """Per row [W], what its own events add to every item: co-visits and the pointer. The same array again and again."""
+    def _extras(self, batch: Batch, own: Array | None) -> Iterator[tuple[slice, Array]]:
+        """Some rows and [rows, W], what their own events add to every item: co-visits and the pointer. Again and again the same array."""
         near, weight, recent = self._artefact.counts["near"], self._artefact.counts["near_weight"], batch.recent[:, 0]
         fade = np.float32(BACK_DECAY) ** batch.recent_back[:, 0] * (recent < len(near))
         fade /= np.maximum(fade.sum(axis=1, keepdims=True), 1e-6)
-        speaks = self._weights["covisits"][0]
-        extra = np.zeros(self._catalogue.places, dtype=np.float32)
-        for row in range(len(recent)):
-            some = np.flatnonzero(fade[row]) if speaks else np.empty(0, np.int64)
-            places = near[recent[row, some]].ravel()
-            np.add.at(extra, places, (weight[recent[row, some]] * fade[row, some, None]).ravel())
-            extra[places] = speaks * np.log1p(extra[places])  # a place that occurs twice is told the same twice
+        recent, speaks, places = np.minimum(recent, len(near) - 1), self._weights["covisits"][0], self._catalogue.places
+        size = min(len(recent), ROOM_ROWS, max(1, ROOM_CELLS // places))
+        extra = np.zeros((size, places), dtype=np.float32)
+        for start in range(0, len(recent), size):
+            some = slice(start, start + size)
+            row = np.arange(len(recent[some]))
+            told = (near[recent[some]] + row[:, None, None] * places).ravel()
+            flat = extra.reshape(-1)
+            if speaks:
+                np.add.at(flat, told, (weight[recent[some]] * fade[some, :, None]).ravel())
+                flat[told] = speaks * np.log1p(flat[told])  # a place that occurs twice is told the same twice
             if own is not None:
-                extra[batch.slot_item[row]] += own[row]
-            yield extra
-            extra[places] = extra[batch.slot_item[row]] = 0
+                extra[row[:, None], batch.slot_item[some]] += own[some]
+            yield some, extra[: len(row)]
+            flat[told] = 0
+            extra[row[:, None], batch.slot_item[some]] = 0
 
     def _share(self, state: NDArray[np.float32]) -> NDArray[np.float32]:
         """[B, C], what the channels of popularity weigh, and the bias 1."""

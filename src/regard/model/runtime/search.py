@@ -4,7 +4,8 @@ Every item's score is estimated, fastest by int8 products, and it is known how f
 exactly, tell what an item needs at least; whatever may reach that is scored exactly too. So the answer is that of a plain sort of exact
 scores, the lower code first among equals.
 
-Legend: `V` items, `W` places, more than V and a multiple of STRIPE; `S` = W / STRIPE stripes; `D` width; `C` columns of counts.
+Legend: `B` questions, `V` items, `W` places, more than V and a multiple of STRIPE; `S` = W / STRIPE stripes; `D` width; `C` columns of
+counts. What is found of several questions is one list of pairs (row, place), so that many cost hardly more calls than one.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+Places = NDArray[np.int64]
 
 STRIPE = 64
 """Places whose largest estimate tells whether any of them need be looked at."""
@@ -58,18 +60,19 @@ class Catalogue:
         np.matmul(share, self.counts, out=out)
         out[:, : len(self.items)] += state @ self.items.T
 
-    def exact(self, places: NDArray[np.int64], state: Array, share: Array, extra: Array) -> NDArray[np.float64]:
-        """float64 [K], scores of some items for one question. extra: [W], what its own events add."""
-        scores = share.astype(np.float64) @ self.counts[:, places] + extra[places]
-        for start in range(0, len(places), SOME):
+    def exact(self, asked: Questions, row: Places, place: Places) -> NDArray[np.float64]:
+        """float64 [K], scores of some pairs."""
+        state, share = asked.state.astype(np.float64), asked.share.astype(np.float64)
+        scores: NDArray[np.float64] = (share.T[:, row] * self.counts[:, place]).sum(axis=0) + asked.extra[row, place]
+        for start in range(0, len(row), SOME):
             some = slice(start, start + SOME)
-            scores[some] += (self.items[places[some]] * state.astype(np.float64)).sum(axis=1)
+            scores[some] += (self.items[place[some]] * state[row[some]]).sum(axis=1)
         return scores
 
-    def rounding(self, state: Array, share: Array) -> float:
-        """What an estimate's sums in float32 may be out by, for one question."""
-        size = self._longest * np.sqrt(state @ state) + np.abs(share) @ self._largest
-        return float(EPSILON * (len(state) + len(share) + 8) * size)
+    def rounding(self, asked: Questions) -> NDArray[np.float64]:
+        """[B], what sums in float32 may be out by."""
+        size = self._longest * _lengths(asked.state) + np.abs(asked.share) @ self._largest
+        return np.asarray(EPSILON * (asked.state.shape[1] + asked.share.shape[1] + 8) * size, dtype=np.float64)
 
 
 class Rounded:
@@ -95,18 +98,18 @@ class Rounded:
         self.farthest = self.far.max(axis=1)  # [2, S]
 
     def out_by(self, state: Array) -> Array:
-        """[2], with which `far` bounds the error of int8 products with a state [D], by Cauchy and Schwarz."""
-        scale = max(np.abs(state).max(), np.float32(1e-30)) / np.float32(QUERY_CODES)
-        return _lengths(np.stack([state, state - np.rint(state / scale) * scale]))
+        """[B, 2], with which `far` bounds the error of int8 products with states [B, D], by Cauchy and Schwarz."""
+        scale = np.maximum(np.abs(state).max(axis=1, keepdims=True), np.float32(1e-30)) / np.float32(QUERY_CODES)
+        return np.stack([_lengths(state), _lengths(state - np.rint(state / scale) * scale)], axis=1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Question:
-    """What one question asks of the items.
+class Questions:
+    """What some questions ask of the items.
 
     Args:
-        state: [D]. share: [C], what the counts weigh. extra: [W], what own events add.
-        estimate: [W], the sum of the three as estimated, OUT for what is no candidate.
+        state: [B, D]. share: [B, C], what the counts weigh. extra: [B, W], what own events add.
+        estimate: [B, W], the sum of the three as estimated, OUT for what is no candidate.
     """
 
     state: Array
@@ -125,68 +128,72 @@ def places_of(items: int) -> int:
 
 
 def best(
-    catalogue: Catalogue, question: Question, n: int, rounded: Rounded | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Codes and exact scores of the best n, fewer where there are fewer.
+    catalogue: Catalogue, asked: Questions, n: int, rounded: Rounded | None = None
+) -> tuple[Places, NDArray[np.float64]]:
+    """Codes [B, n] of the best, -1 where there are fewer candidates, and their exact scores, -inf there.
 
     Args:
-        catalogue: the items. question: with estimates. n: at least 1.
+        catalogue: the items. asked: questions with estimates. n: at least 1.
         rounded: the int8 items whose products the estimates are; None where they are float32 products.
     """
-    grid = question.estimate.reshape(STRIPE, -1)
-    largest = grid.max(axis=0)
-    scores = _exact(catalogue, question, _likeliest(grid, largest, n))
-    needed = _nth(scores, n) if len(scores) >= n else float(OUT)
-    floor = needed - catalogue.rounding(question.state, question.share) - 4 * EPSILON * abs(needed)
-    error = None if rounded is None else (rounded, rounded.out_by(question.state))
-    places = _reaching(grid, largest, floor, error)
-    scores = _exact(catalogue, question, places)
-    order = np.lexsort((places, -scores))[:n]
-    return places[order], scores[order]
+    largest = asked.estimate.reshape(len(asked.state), STRIPE, -1).max(axis=1)
+    row, place = _likeliest(asked, largest, n)
+    needed = _ranked(len(largest), n, row, place, catalogue.exact(asked, row, place))[1][:, -1]
+    floor = needed - catalogue.rounding(asked) - 4 * EPSILON * np.abs(needed)
+    row, place = _reaching(asked, largest, floor, rounded)
+    return _ranked(len(largest), n, row, place, catalogue.exact(asked, row, place))
 
 
-def log_total(catalogue: Catalogue, question: Question) -> float:
-    """Log of the sum of exp(score): of the likeliest items exactly, of the many others by estimates, whose errors even out."""
-    grid = question.estimate.reshape(STRIPE, -1)
-    largest = grid.max(axis=0)
-    most = largest.max()
-    raised = question.estimate - most
-    np.exp(raised, out=raised)
-    head = _likeliest(grid, largest, HEAD)
-    exact = np.exp(_exact(catalogue, question, head) - most)
-    rest = max(float(raised.sum()) - float(raised[head].sum()), 0.0)
-    return float(most + np.log(rest + exact.sum()))
+def log_total(catalogue: Catalogue, asked: Questions, room: Array) -> NDArray[np.float64]:
+    """[B], log of the sum of exp(score): of the likeliest items exactly, of the many others by estimates, whose errors even out.
+
+    Args:
+        catalogue: the items. asked: questions with estimates. room: [B, W], overwritten.
+    """
+    largest = asked.estimate.reshape(len(asked.state), STRIPE, -1).max(axis=1)
+    most = largest.max(axis=1)
+    np.subtract(asked.estimate, most[:, None], out=room)
+    np.exp(room, out=room)
+    row, place = _likeliest(asked, largest, HEAD)
+    exact = np.exp(catalogue.exact(asked, row, place) - most[row])
+    rest = room.sum(axis=1) - np.bincount(row, room[row, place], len(most))
+    return np.asarray(most + np.log(np.maximum(rest, 0) + np.bincount(row, exact, len(most))))
 
 
-def _likeliest(grid: Array, largest: Array, n: int) -> NDArray[np.int64]:
+def _likeliest(asked: Questions, largest: Array, n: int) -> tuple[Places, Places]:
     """The n candidates of the largest estimates and maybe more, fewer where there are fewer: as many reach the n-th largest of a part."""
-    return _reaching(grid, largest, _nth(largest if 2 * n <= len(largest) else grid.ravel(), n))
+    values = largest if 2 * n <= largest.shape[1] else asked.estimate
+    nth = max(values.shape[1] - n, 0)
+    return _reaching(asked, largest, np.partition(values, nth, axis=1)[:, nth])
 
 
 def _reaching(
-    grid: Array, largest: Array, floor: float, error: tuple[Rounded, Array] | None = None
-) -> NDArray[np.int64]:
-    """Places of candidates whose estimate, or what it may be out by more, reaches the floor."""
-    floor = max(floor, float(OUT) / 2)
-    if error is None:
-        stripes = np.flatnonzero(largest >= floor)
-        near = grid[:, stripes]
+    asked: Questions, largest: Array, floor: NDArray[np.floating], rounded: Rounded | None = None
+) -> tuple[Places, Places]:
+    """Candidates whose estimate, or what it may be by the error of rounding, reaches the row's floor [B]."""
+    floor, grid = np.maximum(floor, OUT / 2), asked.estimate.reshape(len(floor), STRIPE, -1)
+    if rounded is None:
+        row, stripe = np.nonzero(largest >= floor[:, None])
+        near = grid[row, :, stripe]  # [pairs, STRIPE]
     else:
-        rounded, by = error
-        stripes = np.flatnonzero(largest + by @ rounded.farthest >= floor)
-        near = grid[:, stripes] + np.tensordot(by, rounded.far[:, :, stripes], axes=1)
-    row, column = np.nonzero(near >= floor)
-    return np.asarray(row * grid.shape[1] + stripes[column], dtype=np.int64)
+        by = rounded.out_by(asked.state)
+        row, stripe = np.nonzero(largest + by @ rounded.farthest >= floor[:, None])
+        near = grid[row, :, stripe] + np.einsum("pk,kqp->pq", by[row], rounded.far[:, :, stripe])
+    pair, within = np.nonzero(near >= floor[row, None])
+    return row[pair], within * largest.shape[1] + stripe[pair]
 
 
-def _exact(catalogue: Catalogue, question: Question, places: NDArray[np.int64]) -> NDArray[np.float64]:
-    return catalogue.exact(places, question.state, question.share, question.extra)
-
-
-def _nth(values: NDArray[np.floating], n: int) -> float:
-    """The n-th largest value, or the smallest where there are fewer."""
-    place = max(len(values) - n, 0)
-    return float(np.partition(values, place)[place])
+def _ranked(
+    rows: int, n: int, row: Places, place: Places, score: NDArray[np.float64]
+) -> tuple[Places, NDArray[np.float64]]:
+    """The best n of every row: [rows, n] places, -1 for none, and scores, -inf for none."""
+    order = np.lexsort((place, -score, row))
+    row, place, score = row[order], place[order], score[order]
+    rank = np.arange(len(row)) - np.searchsorted(row, row)
+    kept = rank < n
+    places, scores = np.full((rows, n), -1), np.full((rows, n), -np.inf)
+    places[row[kept], rank[kept]], scores[row[kept], rank[kept]] = place[kept], score[kept]
+    return places, scores
 
 
 def _lengths(rows: Array) -> Array:
