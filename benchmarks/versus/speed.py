@@ -30,7 +30,7 @@ from benchmarks.versus.process import Worker, pose
 from benchmarks.versus.recipes import BATCH, BLOCKS, EPOCHS, HEADS, PEERS, WIDTH
 from regard.errors import RegardError
 from regard.evaluation.evaluate import describe
-from regard.model.loss import has_fast_bf16
+from regard.model.device import has_fast_bf16
 from regard.sequences.covisits import coordinates, covisits, neighbours
 from regard.sequences.popularity import popularity
 from regard.sequences.view import Split, View

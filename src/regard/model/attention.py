@@ -102,17 +102,24 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, bias: Tensor, *, first: int = 0) -> Tensor:
         """x: [B, T, D] tokens, events first; bias: [B, H, T, 1 + L]. Returns [B, T - first, D], the tokens from `first` on."""
+        query, key, value = self.ask(x, events=bias.shape[-1] - 1, first=first)
+        return self.learn(x[:, first:], attend(query, key, value, bias[:, :, first:]))
+
+    def ask(self, x: Tensor, *, events: int, first: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Query [B, H, T - first, D/H] of the tokens from `first` on; key and value [B, H, 1 + L, D/H] of the start and the events."""
         B, T, D = x.shape
-        K = bias.shape[-1]
         h = self.read_norm(x)
-        query = self.query(h[:, first:]).view(B, T - first, self.heads, -1).transpose(1, 2)  # [B, H, T - first, D/H]
-        read = torch.cat([self.start.expand(B, 1, D), h[:, : K - 1]], dim=1)  # [B, K, D]
-        key, value = self.key_value(read).view(B, K, 2, self.heads, -1).permute(2, 0, 3, 1, 4)  # 2 x [B, H, K, D/H]
-        seen = attend(query, key, value, bias[:, :, first:]).transpose(1, 2).reshape(B, T - first, D)
-        x = x[:, first:]
+        query = self.query(h[:, first:]).view(B, T - first, self.heads, -1).transpose(1, 2)
+        read = torch.cat([self.start.expand(B, 1, D), h[:, :events]], dim=1)  # [B, 1 + L, D]
+        key, value = self.key_value(read).view(B, 1 + events, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
+        return query, key, value
+
+    def learn(self, x: Tensor, seen: Tensor) -> Tensor:
+        """[B, T, D] tokens that have seen [B, H, T, D/H] -> [B, T, D]."""
+        seen = seen.transpose(1, 2).reshape(x.shape)
         x = x + torch.sigmoid(self.read_gate(x)) * self.drop(self.out(seen))
-        thought: Tensor = torch.sigmoid(self.think_gate(x)) * self.drop(self.think(self.think_norm(x)))
-        return x + thought
+        out: Tensor = x + torch.sigmoid(self.think_gate(x)) * self.drop(self.think(self.think_norm(x)))
+        return out
 
     def think(self, h: Tensor) -> Tensor:
         """[B, T, D] -> [B, T, D], SwiGLU."""

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from regard.model.device import CPU, carry
 from regard.sequences.batches import Batch
 from regard.sequences.popularity import Popularity
 
@@ -19,7 +20,7 @@ class Popular:
 
     Args:
         table: [T, C, V + 1] log popularity at T moments in C channels; item V, which is none, has 0.
-        moment: int64 [N] which of the T moments each question reads.
+        moment: int64 [N] which of the T moments each question reads; in main memory, as Python lays out products by it.
     """
 
     table: Tensor
@@ -30,17 +31,19 @@ class Counts:
     """The counts of a training view.
 
     Args:
-        popularity: None where there is no clock. items: V.
+        popularity: None where there is no clock. items: V. device: where they are wanted.
     """
 
-    def __init__(self, popularity: Popularity | None, items: int) -> None:
-        self.popularity = popularity
+    def __init__(self, popularity: Popularity | None, items: int, device: torch.device = CPU) -> None:
+        self.popularity, self.device = popularity, device
         table = np.empty((1, 0, items + 1), np.float32) if popularity is None else popularity.table
-        self._popular = torch.from_numpy(table)  # [T, C, V + 1]
+        self._popular = carry(torch.from_numpy(table), device)  # [T, C, V + 1]
 
     def own(self, batch: Batch) -> Tensor:
         """[B, Q, U, C], popularity of the rows' own items at the moment of each question."""
-        moment, item = self._moment(batch.moment), torch.from_numpy(batch.slot_item)
+        moment, item = (
+            carry(part, self.device) for part in (self._moment(batch.moment), torch.from_numpy(batch.slot_item))
+        )
         return self._popular[moment[:, :, None], :, item[:, None]]
 
     def popular(self, batch: Batch) -> Popular:

@@ -15,12 +15,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from regard.model.counts import Popular
+from regard.model.device import carry, carry_all
 
 CHUNK_CELLS = 1_000_000
 """Logits per chunk (4 MB in fp32): few enough to stay in a server core's cache, enough to keep the matrix units busy."""
 
 LOT_CELLS = 16_000_000
 """Logit gradients (32 MB in bf16) gathered before they are multiplied into the item table: each time costs a pass over the table."""
+
+CARD_CELLS = 64_000_000
+"""Logits per chunk on a card (512 MB in all their forms): no cache holds a useful part, so as many as make the start of a dozen kernels
+small beside their work, and as few as a card with 8 GB has room for."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,8 +65,9 @@ class Logits:
         return z.scatter_add(1, self.own_item[rows], self.own[rows])
 
     def take(self, rows: Tensor) -> Logits:
-        """The named questions."""
-        asked = {name: getattr(self, name)[rows] for name in ("state", "own", "own_item", "weight")}
+        """The named questions; `rows` lies in main memory."""
+        there = carry(rows, self.state.device)
+        asked = {name: getattr(self, name)[there] for name in ("state", "own", "own_item", "weight")}
         return replace(self, **asked, popular=replace(self.popular, moment=self.popular.moment[rows]))
 
 
@@ -92,11 +98,11 @@ class Scratch:
 
     kept: dict[str, Tensor] = field(default_factory=dict)
 
-    def take(self, name: str, rows: int, columns: int, dtype: torch.dtype) -> Tensor:
-        """[rows, columns] with whatever it held last; zeros at first."""
+    def take(self, name: str, rows: int, columns: int, *, like: Tensor) -> Tensor:
+        """[rows, columns] with whatever it held last; zeros at first; of the dtype and on the device of `like`."""
         cells, held = rows * columns, self.kept.get(name)
-        if held is None or len(held) < cells or held.dtype != dtype:
-            held = self.kept[name] = torch.zeros(cells, dtype=dtype)
+        if held is None or len(held) < cells or held.dtype != like.dtype:
+            held = self.kept[name] = like.new_zeros(cells)
         return held[:cells].view(rows, columns)
 
 
@@ -111,15 +117,16 @@ def chunked_loss(logits: Logits, answers: Answers, *, fast: bool, scratch: Scrat
     """The same number without ever holding [N, V] in fp32.
 
     Args:
-        fast: form the products in bf16, for CPUs that have it.
+        answers: in main memory wherever the logits are, as Python lays out the chunks by them and waits for no card.
+        fast: form the products in bf16, where `has_fast_bf16`.
         scratch: memory of earlier calls.
     """
     # Questions of one moment share a product with its popularity.
     order = torch.argsort(logits.popular.moment, stable=True)
     logits, answers = logits.take(order), answers.take(order)
     parts = (logits.state, logits.item, logits.bias, logits.own, logits.weight)
-    chunks = _Chunks(logits, fast, scratch or Scratch())
-    loss: Tensor = _Chunked.apply(*parts, chunks, answers)  # type: ignore[no-untyped-call]
+    chunks = _Chunks(logits, answers, fast, scratch or Scratch())
+    loss: Tensor = _Chunked.apply(*parts, chunks)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -133,7 +140,6 @@ class _Chunked(torch.autograd.Function):
         own: Tensor,
         weight: Tensor,
         chunks: _Chunks,
-        answers: Answers,
     ) -> Tensor:
         grads = [torch.zeros_like(part) for part in (state, item, bias, own, weight)]
         total = state.new_zeros(())
@@ -141,36 +147,39 @@ class _Chunked(torch.autograd.Function):
             lot = slice(start, min(start + chunks.lot, len(state)))
             for first in range(lot.start, lot.stop, chunks.step):
                 rows = slice(first, min(first + chunks.step, lot.stop))
-                total += chunks.differentiate(rows, answers, grads, into=slice(rows.start - start, rows.stop - start))
+                total += chunks.differentiate(rows, grads, into=slice(rows.start - start, rows.stop - start))
             chunks.multiply(lot, grads)
         ctx.save_for_backward(*grads)
         return total
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
-        return (*(grad * upstream[0] for grad in ctx.saved_tensors), None, None)
+        return (*(grad * upstream[0] for grad in ctx.saved_tensors), None)
 
 
 class _Chunks:
     """The logits of N questions, a chunk at a time. `fast`: products in bf16."""
 
-    def __init__(self, logits: Logits, fast: bool, scratch: Scratch) -> None:
+    def __init__(self, logits: Logits, answers: Answers, fast: bool, scratch: Scratch) -> None:
         self.logits, self.popular = logits, logits.popular
+        device = logits.state.device
+        self.row, self.answers = answers.row, carry_all(answers, device)
         self.dtype = torch.bfloat16 if fast else torch.float32
         self.table, self.state = logits.table.to(self.dtype), logits.state.to(self.dtype)
         self.columns = len(logits.level)
-        self.step = max(1, CHUNK_CELLS // self.columns)
+        self.step = max(1, (CARD_CELLS if device.type == "cuda" else CHUNK_CELLS) // self.columns)
         self.lot = self.step * max(1, LOT_CELLS // (self.step * self.columns))
         size = (min(self.step, len(logits.state)), self.columns)
-        self.product = scratch.take("product", *size, self.dtype)
-        self.z = scratch.take("z", *size, torch.float32)
-        self.dz = scratch.take("dz", min(self.lot, len(logits.state)), self.columns, self.dtype)
-        self.scale = torch.zeros(len(self.dz))
+        self.product = scratch.take("product", *size, like=self.table)
+        self.z = scratch.take("z", *size, like=logits.level)
+        self.dz = scratch.take("dz", min(self.lot, len(logits.state)), self.columns, like=self.table)
+        self.scale = torch.zeros(len(self.dz), device=device)
 
-    def differentiate(self, rows: slice, answers: Answers, grads: list[Tensor], *, into: slice) -> Tensor:
+    def differentiate(self, rows: slice, grads: list[Tensor], *, into: slice) -> Tensor:
         """The loss of a chunk. Its gradients go to bias, own items and weights, and that of the logits to the rows `into` of `dz`."""
         _, _, d_bias, d_own, d_weight = grads
-        told = slice(*torch.searchsorted(answers.row, torch.tensor([rows.start, rows.stop])).tolist())
+        answers = self.answers
+        told = slice(*torch.searchsorted(self.row, torch.tensor([rows.start, rows.stop])).tolist())
         row, target = answers.row[told] - rows.start, answers.item[told]
         scale = answers.weight[rows] / answers.weight.sum()  # [n]
         share = answers.share[told]
@@ -211,9 +220,3 @@ class _Chunks:
         stop = count.cumsum(0).tolist()
         runs = [slice(a, b) for a, b in zip([0, *stop[:-1]], stop, strict=True)]
         return [(run, self.popular.table[place]) for run, place in zip(runs, moment.tolist(), strict=True)]
-
-
-def has_fast_bf16() -> bool:
-    """Whether this CPU multiplies bf16 in hardware (AVX512-BF16 or AMX); elsewhere bf16 is slower than fp32."""
-    flags = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(flags and flags())

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from regard.model import flex
 from regard.model.attention import Block, read_bias
 from regard.model.dropout import Dropout
 from regard.model.settings import NEVER_AGO, POINTER_WIDTH, YEAR_DAYS, Settings
@@ -24,6 +25,9 @@ BEGIN = 0.05
 
 WEIGH_WIDTH = 32
 """Hidden numbers of the small network that weighs an own item's counts against its popularity and its age."""
+
+READ = ("item", "behaviour", "context", "numbers", "days", "limit", "rank", "elapsed", "slot", "slot_item")
+"""Arrays of a batch that the network reads as they are."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -73,7 +77,7 @@ class Items(nn.Module):
         """[V, D]."""
         table = self.id.weight
         if self.training and self.hide:
-            table = table * (torch.rand(len(table), 1) >= self.hide)
+            table = table * (torch.rand(len(table), 1, device=table.device) >= self.hide)
         return table if self.features is None else table + self.features(self.codes, self.offsets)
 
 
@@ -122,7 +126,7 @@ class Pointer(nn.Module):
             + self.season * torch.cos(ago * (2 * torch.pi / YEAR_DAYS))
             + self.behaviour(tensors["behaviour"][:, None, :L])
         )
-        past = torch.arange(L) < tensors["limit"][:, L:, None]  # [B, Q, L]
+        past = torch.arange(L, device=state.device) < tensors["limit"][:, L:, None]  # [B, Q, L]
         mass = match.clamp(max=5).exp() * past[..., None]  # [B, Q, L, P]
         U = tensors["slot_item"].shape[1]
         slot = tensors["slot"][:, None, :, None].expand(B, Q, L, self.heads)
@@ -182,28 +186,31 @@ class Network(nn.Module):
         token = self._event_tokens(table, tensors)
         question = self._question_tokens(token, tensors)
         x = self.drop(torch.cat([token, question], dim=1))  # [B, T, D]
-        bias = read_bias(
-            tensors["days"], tensors["rank"], tensors["limit"], events=L,
-            time_scales=self.settings.time_scales, back_scales=self.settings.back_scales,
-        )  # fmt: skip
-        *earlier, last = self.blocks
-        for block in earlier:
-            x = block(x, bias)
-        x = last(x, bias, first=L)  # nothing reads what events become after it
-        state = self.last_norm(x)  # [B, Q, D]
-        asked = tensors["asked"]
-        said = state[asked]  # [N, D]
-        own = (_unseen(tensors) if self.pointer is None else self.pointer(state, token, tensors))[asked]  # [N, U]
-        U = own.shape[1]
-        own_item = tensors["slot_item"][:, None].expand(*asked.shape, U)[asked]
+        state = self.last_norm(self._encode(x, tensors, events=L))  # [B, Q, D]
+        asked = tensors["asked"]  # [N]
+        said = state.flatten(0, 1)[asked]  # [N, D]
+        own = _unseen(tensors) if self.pointer is None else self.pointer(state, token, tensors)  # [B, Q, U]
         return Read(
             state=said,
-            own=own,
-            own_item=own_item,
+            own=own.flatten(0, 1)[asked],
+            own_item=tensors["slot_item"][asked // state.shape[1]],
             item=table,
             bias=self.bias,
             weight=said.new_zeros(len(said), 0) if self.popularity is None else self.popularity(said),
         )
+
+    def _encode(self, x: Tensor, tensors: dict[str, Tensor], *, events: int) -> Tensor:
+        """[B, T, D] tokens -> [B, Q, D], what the questions have become: nothing reads what events become in the last block."""
+        parts = (tensors["days"], tensors["rank"], tensors["limit"])
+        time_scales, back_scales = self.settings.time_scales, self.settings.back_scales
+        if self.training and flex.usable(x.device, self.settings.width // self.settings.heads):
+            return flex.encode(self.blocks, x, *parts, events=events, time_scales=time_scales, back_scales=back_scales)
+        bias = read_bias(*parts, events=events, time_scales=time_scales, back_scales=back_scales)
+        *earlier, last = self.blocks
+        for block in earlier:
+            x = block(x, bias)
+        asked: Tensor = last(x, bias, first=events)
+        return asked
 
     def _event_tokens(self, table: Tensor, tensors: dict[str, Tensor]) -> Tensor:
         """[B, L, D], the sum of what is known of each event, each part of like size."""
@@ -219,7 +226,7 @@ class Network(nn.Module):
         """[B, Q, D]: what is asked, how long after, and the last basket before, which tells most and should not have to be looked for."""
         L = token.shape[1]
         limit, rank = tensors["limit"][:, L:, None], tensors["rank"][:, None, :L]  # [B, Q, 1], [B, 1, L]
-        past = torch.arange(L) < limit  # [B, Q, L]
+        past = torch.arange(L, device=token.device) < limit  # [B, Q, L]
         last = past & (rank == rank.masked_fill(~past, -1).amax(dim=2, keepdim=True))
         share = last / last.sum(dim=2, keepdim=True).clamp(min=1)
         question: Tensor = (
@@ -242,11 +249,12 @@ def _unseen(tensors: dict[str, Tensor]) -> Tensor:
     """[B, Q, U], -inf for the row's items that were seen before a question, 0 for those still to come."""
     limit, slot, U = tensors["limit"], tensors["slot"], tensors["slot_item"].shape[1]
     L = slot.shape[1]
-    past = (torch.arange(L) < limit[:, L:, None]).float()  # [B, Q, L]
+    past = (torch.arange(L, device=limit.device) < limit[:, L:, None]).float()  # [B, Q, L]
     seen = past.new_zeros(*past.shape[:2], U).scatter_add(2, slot[:, None].expand(past.shape), past)
     return torch.zeros_like(seen).masked_fill(seen > 0, float("-inf"))
 
 
 def to_tensors(batch: Batch) -> dict[str, Tensor]:
-    """The batch's arrays as tensors, by name, without copying."""
-    return {name: torch.from_numpy(array) for name, array in vars(batch).items()}
+    """What the network reads of a batch as tensors, by name, without copying; 'asked' are the places [N] of its questions among [B * Q]."""
+    arrays = {name: getattr(batch, name) for name in READ} | {"asked": np.flatnonzero(batch.asked)}
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}

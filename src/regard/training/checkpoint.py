@@ -40,8 +40,11 @@ def keep(loop: Loop, facts: dict[str, Any], folder: Path) -> None:
     for place, state in loop.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser/{place}/{key}": torch.as_tensor(value) for key, value in state.items()}
     tensors["torch"] = torch.get_rng_state()
+    if loop.device.type == "cuda":
+        tensors["cuda"] = torch.cuda.get_rng_state(loop.device)
     save_file(
-        {key: value.detach().clone().contiguous() for key, value in tensors.items()}, folder / f"{name}.safetensors"
+        {key: value.detach().clone().contiguous().cpu() for key, value in tensors.items()},
+        folder / f"{name}.safetensors",
     )
     told = {**facts, "step": loop.step, "numpy": loop.epoch_state, "done": loop.epoch_done}
     (folder / f"{name}.json").write_text(json.dumps(told), encoding="utf-8")
@@ -63,12 +66,12 @@ def read(folder: Path) -> Checkpoint | None:
 
 
 def restore(loop: Loop, checkpoint: Checkpoint) -> None:
-    """Put a loop where the checkpoint stood: the next step is the one that would have come."""
+    """Put a loop where the checkpoint stood: the next step is the one that would have come; on another device, but for its dropout."""
     tensors, facts = checkpoint.tensors, checkpoint.facts
     loop.network.load_state_dict(_under(tensors, "weight/"))
     average = _under(tensors, "average/")
     loop.average = {
-        name: average[name] for name in loop.average
+        name: average[name].to(loop.device) for name in loop.average
     }  # in the network's order, which the file does not keep
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in _under(tensors, "optimiser/").items():
@@ -78,6 +81,8 @@ def restore(loop: Loop, checkpoint: Checkpoint) -> None:
     loop.step = int(facts["step"])
     loop.rewind(facts["numpy"], int(facts["done"]))
     torch.set_rng_state(tensors["torch"])
+    if loop.device.type == "cuda" and "cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["cuda"], loop.device)
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

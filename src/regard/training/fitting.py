@@ -6,8 +6,6 @@ The trial (see `training.trial`) finds the number of steps on a slice held back;
 from __future__ import annotations
 
 import hashlib
-import os
-import platform
 import shutil
 import time
 from dataclasses import asdict, dataclass, field
@@ -22,14 +20,15 @@ from torch import Tensor
 
 from regard.errors import ModelError, RegardError, UsageError
 from regard.model.artefact import Artefact, save
+from regard.model.device import has_fast_bf16
 from regard.model.export import with_graphs
-from regard.model.loss import has_fast_bf16
 from regard.progress import Progress, Silent
 from regard.sequences.batches import CONTEXTS
 from regard.sequences.view import Split, View
 from regard.training import checkpoint
 from regard.training.calibrate import Calibration
 from regard.training.card import write_card
+from regard.training.device import choose, describe
 from regard.training.loop import Loop, Tally
 from regard.training.setup import Setup, set_up
 from regard.training.trial import Kind, Trial, hold_back, of_split, run_trial
@@ -41,6 +40,9 @@ DEFAULT_EPOCHS = 8
 
 TIMING_STEPS = 10
 """Steps that tell how long one takes; their network is thrown away."""
+
+WARM_UP_STEPS = {"cpu": 1, "cuda": 5}
+"""Steps before these: the first touches fresh memory; on a card, the first of each shape also compile."""
 
 SPARE = 0.1
 """Part of the budget kept for counting, writing and the last look."""
@@ -78,6 +80,7 @@ def fit(
     seed: int = 0,
     progress: Progress | None = None,
     resume: bool = False,
+    device: str | None = None,
 ) -> Report:
     """Train a model on a view and write it to `folder`.
 
@@ -92,19 +95,27 @@ def fit(
             `default_mask`). With 'seen' the model has no repeat pointer and is not trained to repeat.
         kind: how the held-back slice is asked about, 'time' (on one day, about what follows) or 'leave-one-out' (each customer at the end
             of the history, about the last wish); None = 'time' where there is a clock. Ask as the model will be asked.
-        seed: the same view, seed, steps and threads give the same weights on one machine.
+        seed: the same view, seed, steps and threads give the same weights on one machine's CPU; a card adds in any order.
         progress: hears how far it is.
         resume: go on from the checkpoint in `folder` if it belongs to this very fit.
+        device: 'cpu' or 'cuda'; None = the first CUDA card if torch sees one, else the CPU.
 
     Raises:
         RegardError: the view holds no question to learn from.
-        UsageError: `kind` is none of these, or is 'time' where there is no clock.
+        UsageError: `kind` is none of these, or is 'time' where there is no clock; there is no such device.
     """
     if kind not in (None, *get_args(Kind)) or (kind == "time" and view.log.clock != "clock"):
         raise UsageError(f"a slice cannot be held back by kind '{kind}' here", hint="leave kind out")
     mask = validation.mask if mask is None and validation is not None else mask
     job = _Job(
-        view, Path(folder), seed=seed, budget=budget_seconds, mask=mask, kind=kind, progress=progress or Silent()
+        view,
+        Path(folder),
+        seed=seed,
+        budget=budget_seconds,
+        mask=mask,
+        kind=kind,
+        progress=progress or Silent(),
+        device=choose(device),
     )
     if job.whole.data.weight.sum() == 0:
         raise RegardError("nobody came back: there is nothing to learn a sequence from", hint="ingest a longer log")
@@ -137,10 +148,11 @@ class _Job:
         mask: str | None,
         kind: Kind | None,
         progress: Progress,
+        device: torch.device,
     ) -> None:
         self.began, self.began_at = time.monotonic(), datetime.now(UTC)
         self.folder, self.seed, self.budget, self.mask, self.kind = folder, seed, budget, mask, kind
-        self.progress = progress
+        self.progress, self.device = progress, device
         self.checkpoints = folder / "checkpoint"
         progress.start("counting")
         self.whole = set_up(view, mask=mask)
@@ -157,7 +169,7 @@ class _Job:
                 f"only {len(validation)} validation questions: too few to choose by", hint="leave validation out"
             )
         most = None if steps else self._affordable() // 2
-        loop, best = self.whole.loop(self.seed), dict[str, Tensor]()
+        loop, best = self.whole.loop(self.seed, self.device), dict[str, Tensor]()
 
         def keep(weights: dict[str, Tensor]) -> None:
             best.update({name: value.clone() for name, value in weights.items()})
@@ -197,7 +209,7 @@ class _Job:
 
         self._begin("finding out how long to train")
         trial = run_trial(
-            setup.loop(self.seed),
+            setup.loop(self.seed, self.device),
             held,
             steps_per_epoch=setup.data.steps_per_epoch,
             steps=steps,
@@ -210,7 +222,7 @@ class _Job:
 
     def train(self, trial: Trial, saved: checkpoint.Checkpoint | None) -> Loop:
         """Train on the whole view for the trial's number of steps."""
-        loop = self.whole.loop(self.seed)
+        loop = self.whole.loop(self.seed, self.device)
         if saved is not None:
             checkpoint.restore(loop, saved)
         facts = {"job": self.identity, "trial": asdict(trial)}
@@ -245,8 +257,8 @@ class _Job:
     def _affordable(self) -> int:
         """Steps on the whole view for which the rest of the budget is enough."""
         self.progress.start("timing a step")
-        loop = self.whole.loop(self.seed)
-        loop.run(1)  # the first step also warms up
+        loop = self.whole.loop(self.seed, self.device)
+        loop.run(WARM_UP_STEPS[self.device.type])
         tally = loop.run(TIMING_STEPS)
         self.progress.finish()
         return max(1, int(self._left() * tally.steps / tally.seconds))
@@ -274,8 +286,8 @@ class _Job:
             "events_per_second": round(self.events / self.seconds) if self.seconds else None,
             "seed": self.seed,
             "threads": torch.get_num_threads(),
-            "precision": "bf16 products, fp32 sums" if has_fast_bf16() else "fp32",
-            "hardware": f"{platform.machine()}, {os.cpu_count()} cores",
+            "precision": "bf16 products, fp32 sums" if has_fast_bf16(self.device) else "fp32",
+            "hardware": describe(self.device),
             "validation": trial.best,
             "curve": trial.curve,
             "calibration": asdict(trial.calibration),
@@ -302,8 +314,8 @@ def to_artefact(loop: Loop, setup: Setup, *, trial: Trial, facts: dict[str, Any]
     network.load_state_dict(loop.average)
     network.eval()
     with torch.no_grad():
-        table = network.items().numpy()
-    weights = {name: value.numpy() for name, value in loop.average.items() if not name.startswith("items.")}
+        table = network.items().cpu().numpy()
+    weights = {name: value.cpu().numpy() for name, value in loop.average.items() if not name.startswith("items.")}
     none = np.empty((len(view.log.items), 0), dtype=np.float32)
     return Artefact(
         settings=setup.settings,

@@ -17,6 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from regard.model.device import carry
+
 BLOCK = 65_536
 """Rows brought up to date at once at the end of a run; memory only."""
 
@@ -64,7 +66,7 @@ class Rows:
             state = optimiser.state[table]
             if not state:
                 state |= {
-                    "step": torch.zeros(()),
+                    "step": torch.zeros((), device=table.device),
                     "exp_avg": torch.zeros_like(table.data),
                     "exp_avg_sq": torch.zeros_like(table.data),
                 }
@@ -73,7 +75,9 @@ class Rows:
                 value=table.data, first=state["exp_avg"], second=state["exp_avg_sq"], average=average[name]
             )
         self.begun, self.now = int(self.states[0]["step"]), 0
-        self.seen = torch.zeros(len(self.whole[name].value), dtype=torch.int64)  # the step each row is up to date with
+        self.seen = torch.zeros(
+            len(self.whole[name].value), dtype=torch.int64
+        )  # the step each row is up to date with; in main memory, as are factors and the rows read
         # What a row has missed that is up to date with step s of the run:
         self.moved = np.zeros(steps + 1)  # its weight moved by this times -m / sqrt(v),
         self.blended = np.zeros(steps + 1)  # of which so much reached the average,
@@ -81,7 +85,7 @@ class Rows:
         self.fades = [beta ** np.arange(steps + 1) for beta in (*self.beta, self.beta[0] / self.beta[1] ** 0.5)]
 
     def take(self, rows: Tensor) -> dict[str, Tensor]:
-        """These rows (int64 [S], each once) of every table as they are now, as leaves that collect gradients."""
+        """These rows (int64 [S] in main memory, each once) of every table as they are now, as leaves that collect gradients."""
         self.rows = rows
         self.held = {name: self._up_to_date(whole, rows) for name, whole in self.whole.items()}
         return {name: held.value.requires_grad_() for name, held in self.held.items()}
@@ -104,9 +108,8 @@ class Rows:
                 held.second.addcmul_(grad, grad, value=1 - two)
             value.sub_(self._direction(held), alpha=scale)
             held.average.lerp_(value, 1 - keep)
-            self.whole[name].put(
-                self.rows, _Part(value=value, first=held.first, second=held.second, average=held.average)
-            )
+            there = carry(self.rows, value.device)
+            self.whole[name].put(there, _Part(value=value, first=held.first, second=held.second, average=held.average))
         self.seen[self.rows] = self.now
         late = slice(0, self.now)
         self.moved[late] += self.fades[2][self.now : 0 : -1] * scale
@@ -118,7 +121,7 @@ class Rows:
         for start in range(0, len(self.seen), BLOCK):
             rows = torch.arange(start, min(start + BLOCK, len(self.seen)))
             for whole in self.whole.values():
-                whole.put(rows, self._up_to_date(whole, rows))
+                whole.put(carry(rows, whole.value.device), self._up_to_date(whole, rows))
         self.seen.fill_(self.now)
         for state in self.states:
             state["step"].fill_(self.begun + self.now)
@@ -129,11 +132,12 @@ class Rows:
         return direction
 
     def _up_to_date(self, whole: _Part, rows: Tensor) -> _Part:
-        part, seen = whole.take(rows), self.seen[rows].numpy()
+        device = whole.value.device
+        part, seen = whole.take(carry(rows, device)), self.seen[rows].numpy()
         shape = (-1,) + (1,) * (part.value.ndim - 1)
 
-        def number(of_step: NDArray[np.float64]) -> Tensor:
-            return torch.from_numpy(of_step.astype(np.float32)).view(shape)
+        def number(of_row: NDArray[np.float64]) -> Tensor:
+            return carry(torch.from_numpy(of_row.astype(np.float32)), device).view(shape)
 
         direction = self._direction(part)
         kept = number(self.kept[seen])

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from regard.model.counts import Counts
+from regard.model.device import CPU
 from regard.model.network import Network
 from regard.model.settings import Settings
 from regard.sequences.covisits import Neighbours, coordinates, covisits, neighbours
@@ -31,12 +32,12 @@ class Setup:
     coordinates: NDArray[np.float32]
     data: Data
 
-    def loop(self, seed: int) -> Loop:
-        """A fresh network before its first step."""
+    def loop(self, seed: int, device: torch.device = CPU) -> Loop:
+        """A fresh network before its first step; it begins alike on every device."""
         torch.manual_seed(seed)
-        network = Network(self.settings, self.view.content, self.coordinates)
-        counts = Counts(self.popularity, len(self.view.log.items))
-        return Loop(network, self.data, counts, self.neighbours, plan=self.plan, seed=seed)
+        network = Network(self.settings, self.view.content, self.coordinates).to(device)
+        counts = Counts(self.popularity, len(self.view.log.items), device)
+        return Loop(network, self.data, counts, self.neighbours, plan=self.plan, seed=seed, device=device)
 
 
 def set_up(view: View, *, mask: str | None = None, hidden: NDArray[np.bool_] | None = None) -> Setup:

@@ -1,0 +1,59 @@
+"""The device a training runs on: the first CUDA card if there is one, else the CPU."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from regard.errors import UsageError
+from regard.model.device import CPU
+
+NAMES = ("cpu", "cuda")
+
+
+def choose(name: str | None = None) -> torch.device:
+    """The device of this name; None = the first CUDA card if torch sees one, else the CPU.
+
+    Raises:
+        UsageError: no such name, or a card is asked for and there is none.
+
+    >>> choose("cpu")
+    device(type='cpu')
+    """
+    if name not in (None, *NAMES):
+        raise UsageError(f"unknown device '{name}'", hint="cpu or cuda, or none to take a card where there is one")
+    if name == "cpu" or (name is None and not torch.cuda.is_available()):
+        return CPU
+    if not torch.cuda.is_available():
+        raise UsageError("torch sees no CUDA card", hint=_why_none())
+    return torch.device("cuda", 0)
+
+
+def _why_none() -> str:
+    if torch.version.cuda is None:
+        return (
+            "this torch is built for the CPU; install a CUDA build (pytorch.org/get-started), or leave the device out"
+        )
+    return "nvidia-smi tells whether the driver sees one; leave the device out to train on the CPU"
+
+
+def describe(device: torch.device) -> str:
+    """The hardware, as a model card names it."""
+    machine = f"{platform.machine()}, {os.cpu_count()} cores"
+    return machine if device.type == "cpu" else f"{torch.cuda.get_device_name(device)}, {machine}"
+
+
+@contextmanager
+def quick_products(device: torch.device) -> Iterator[None]:
+    """On a card, fp32 products in TF32 while this lasts: what is left of them in a training step needs no more than ten bits."""
+    before = torch.get_float32_matmul_precision()
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
