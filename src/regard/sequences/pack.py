@@ -309,15 +309,24 @@ def days(time: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
     >>> days(np.array([1_700_000_000, 1_700_010_000]), "Asia/Shanghai").tolist()
     [19676, 19676]
     """
+    return local(time, zone) // DAY
+
+
+def local(time: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
+    """int64, times in seconds since 1970 UTC as seconds that the clocks of a zone show since their 1970.
+
+    >>> (local(np.array([1_700_000_000]), "Asia/Shanghai") % 86_400 // 3_600).tolist()
+    [6]
+    """
     if zone == "UTC":
-        return time // DAY
+        return time
     quarters, place = np.unique(time // _QUARTER, return_inverse=True)
     there = ZoneInfo(zone)
     shifts = [
         int((datetime.fromtimestamp(int(quarter) * _QUARTER, there).utcoffset() or timedelta()).total_seconds())
         for quarter in quarters
     ]
-    return (time + np.array(shifts, dtype=np.int64)[place]) // DAY
+    return np.asarray(time + np.array(shifts, dtype=np.int64)[place])
 
 
 def find_baskets(
