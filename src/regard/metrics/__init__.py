@@ -26,13 +26,14 @@ from regard.metrics.ranking import (
     reciprocal_rank,
     top_k,
 )
-from regard.metrics.value import mae, rmse
+from regard.metrics.value import decile_mape, mae, normalised_gini, rmse, spearman, total_bias
 
 __all__ = [
     "auroc",
     "average_precision",
     "brier",
     "coverage",
+    "decile_mape",
     "expected_calibration_error",
     "hit_rate",
     "log_loss",
@@ -40,6 +41,7 @@ __all__ = [
     "masked",
     "mean_average_precision",
     "ndcg",
+    "normalised_gini",
     "novelty",
     "precision_recall_f1",
     "ranks",
@@ -47,5 +49,7 @@ __all__ = [
     "reciprocal_rank",
     "reliability",
     "rmse",
+    "spearman",
     "top_k",
+    "total_bias",
 ]
