@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -22,11 +22,17 @@ from torch.nn.attention.flex_attention import BlockMask, flex_attention
 from regard.model.attention import Block
 from regard.model.device import has_fast_bf16
 
+if TYPE_CHECKING:
+    from torch.nn.attention.flex_attention import FlexKernelOptions
+
 TILE = 128
-"""Readers, and columns, of a block that is read or skipped as a whole; what FlexAttention's kernels are made for."""
+"""Readers, and columns, of a tile that is read or skipped as a whole; what FlexAttention's kernels are made for."""
 
 LEAST_HEAD = 16
 """Numbers per head below which the matrix units have nothing to hold on to; such small networks take the plain path."""
+
+ONE_KERNEL: FlexKernelOptions = {"FORCE_USE_FLEX_ATTENTION": True}
+"""A batch of one row would else be read by a kernel of its own, made for answering token by token."""
 
 SHAPES = 32
 """Times a block may be compiled: sizes are left open, but lengths of 1, the last block and networks of another width need their own."""
@@ -38,7 +44,7 @@ class Reading(NamedTuple):
     Args:
         days, rank: [B, T] of the readers. read_days, read_rank: [B, K] of the columns; the start is no days and no baskets ago.
         by_day, by_basket: [H] one over each head's scale, 0 = the head ignores it.
-        mask: of [B, 1, T, K], in blocks.
+        mask: of [B, 1, T, K], in tiles.
     """
 
     days: Tensor
@@ -109,30 +115,30 @@ def attend(query: Tensor, key: Tensor, value: Tensor, read: Reading) -> Tensor:
         back = (rank[b, t] - read_rank[b, k]).clamp(min=0)
         return score - torch.log1p(ago * by_day[h]) - torch.log1p(back * by_basket[h])
 
-    return flex_attention(query, key, value, score_mod=faded, block_mask=mask)
+    return flex_attention(query, key, value, score_mod=faded, block_mask=mask, kernel_options=ONE_KERNEL)
 
 
 def _mask(limit: Tensor, *, events: int, first: int) -> BlockMask:
-    """Columns up to `limit` [B, T] and, for events, the own one: all that a block of readers reads begins at column 0 without a gap."""
-    own = torch.arange(
-        first + 1, first + 1 + limit.shape[1], device=limit.device
-    )  # [T]; of questions beyond the last column
+    """Columns up to `limit` [B, T] and, for events, the own one: all that a tile of readers reads begins at column 0 without a gap."""
+    readers, columns = limit.shape[1], 1 + events
+    own = torch.arange(first + 1, first + 1 + readers, device=limit.device)  # [T]; of questions beyond the last column
 
     def open_to(b: Tensor, h: Tensor, t: Tensor, k: Tensor) -> Tensor:
         return (k <= limit[b, t]) | (k == own[t])
 
-    size = (limit.shape[1], 1 + events)
-    tiles = max(
-        2, -(-max(size) // TILE)
-    )  # for readers and columns alike and two at least, or each case would be compiled anew
-    furthest = torch.maximum(limit, own * (own <= events))  # [B, T]
-    furthest = F.pad(furthest, (0, tiles * TILE - size[0])).view(-1, 1, tiles, TILE).amax(dim=3)  # [B, 1, tiles]
-    count = (furthest // TILE + 1).int()
+    # As many tiles of readers as of columns, and two at least, or each case would be compiled anew.
+    tiles = max(2, -(-max(readers, columns) // TILE))
+    furthest = torch.maximum(limit, own * (own < columns))  # [B, T], the last column that each reads
+    furthest = F.pad(furthest, (0, tiles * TILE - readers), value=-TILE)  # where there is no reader, nothing is read
+    count = (furthest.view(-1, 1, tiles, TILE).amax(dim=3) // TILE + 1).int()  # [B, 1, tiles]
     order = torch.arange(tiles, dtype=torch.int32, device=limit.device).expand(*count.shape, tiles).contiguous()
+    size = (readers, columns)
     return BlockMask.from_kv_blocks(count, order, BLOCK_SIZE=TILE, mask_mod=open_to, seq_lengths=size)
 
 
+@cache
 def _inverse(scales: tuple[float, ...], device: torch.device) -> Tensor:
+    """[H]; kept, as a number that is copied to a card waits for all that the card has still to do."""
     return torch.tensor([1 / scale if scale else 0.0 for scale in scales], device=device)
 
 
