@@ -90,7 +90,7 @@ def _splits(log: Log, content: ContentOf, target: tuple[str, ...], wish: argpars
         if not wish.answers:
             raise SystemExit("--split held-out needs --answers FILE")
         split = held_out(log, logs.answers(wish.answers), target=target, content_of=content, mask=wish.mask)
-        return split, leave_one_out(log, target=target, content_of=content, mask=split.mask)
+        return split, leave_one_out(split.view.log, target=target, content_of=content, mask=split.mask)
     mask = wish.mask or "seen"
     whole = leave_one_out(log, target=target, content_of=content, mask=mask)
     return whole, leave_one_out(log, target=target, content_of=content, mask=mask, part="validation")

@@ -80,9 +80,13 @@ class Log:
 
     def where(self, keep: NDArray[np.bool_]) -> Log:
         """The log without the events where `keep` (bool [N]) is False; customers and vocabularies stay, also empty ones."""
+        return self.reorder(np.flatnonzero(keep))
+
+    def reorder(self, rows: NDArray[np.int64]) -> Log:
+        """The events at `rows`, customer by customer in whatever order within each."""
         offsets = np.zeros(len(self) + 1, dtype=np.int64)
-        np.cumsum(np.bincount(self.owner[keep], minlength=len(self)), out=offsets[1:])
-        return self._rows(np.flatnonzero(keep), offsets, self.customers)
+        np.cumsum(np.bincount(self.owner[rows], minlength=len(self)), out=offsets[1:])
+        return self._rows(rows, offsets, self.customers)
 
     def take(self, customers: NDArray[np.integer[Any]]) -> Log:
         """The named customers (codes, repeats allowed), in that order; item codes stay."""

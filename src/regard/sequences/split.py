@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from regard.errors import RegardError
 from regard.sequences.log import Log
 from regard.sequences.ragged import Ragged
+from regard.sequences.retell import retell, taken_out
 from regard.sequences.view import Content, Split, View
 from regard.sequences.vocabulary import Vocabulary
 
@@ -147,12 +149,17 @@ def held_out(
     content_of: ContentOf = no_content,
     mask: str | None = None,
 ) -> Split:
-    """The whole log is history; the answers (customer id -> item ids) come from elsewhere. Customers without history are left out."""
+    """The whole log is history; the answers (customer id -> item ids) come from elsewhere. Customers without history are left out.
+
+    Where the histories asked with end as if their answers had been taken out of the middle (see `taken_out`), the view's are retold so.
+    """
     end = int(log.time.max()) + 1 if log.clock == "clock" and log.events else None
     view = view_until(log, end, target=target, content_of=content_of)
     names = [customer for customer in answers if answers[customer] and customer in view.log.customers]
     pairs = [(group, item) for group, customer in enumerate(names) for item in dict.fromkeys(answers[customer])]
     queries = view.log.take(view.log.customers.codes(names))
+    if end is not None and taken_out(view.log, queries, target=target):
+        view = replace(view, log=retell(view.log, target=target), cut=end + 1)
     targets = Ragged.from_groups(
         np.array([g for g, _ in pairs], dtype=np.int64), view.log.items.codes([i for _, i in pairs]), len(names)
     )

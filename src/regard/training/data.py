@@ -56,10 +56,20 @@ class Data:
 
     Args:
         view: what may be seen. settings, plan: by `training.sizing`.
+        alike: whether every question counts the same, as it does where each customer is asked once, at the end of the history; else
+            a question counts by its gap (see LEAST_GAP).
         hidden: bool, customers of whom later wishes are held back, so that nobody knows by when they wanted something; None = nobody.
     """
 
-    def __init__(self, view: View, settings: Settings, plan: Plan, *, hidden: NDArray[np.bool_] | None = None) -> None:
+    def __init__(
+        self,
+        view: View,
+        settings: Settings,
+        plan: Plan,
+        *,
+        alike: bool = False,
+        hidden: NDArray[np.bool_] | None = None,
+    ) -> None:
         self.view, self.plan = view, plan
         self.offset = utc_offset(view)
         self.length, self.repeats = settings.length, settings.pointer_heads > 0
@@ -74,7 +84,7 @@ class Data:
         self.side = np.flatnonzero(asked & ~questions.main)
         self.sides = min(len(self.side), int((asked & questions.main).sum()))
         weight = np.where(asked & questions.main, np.clip(gap, LEAST_GAP, PATIENCE) / PATIENCE, 0.0)
-        if view.log.clock != "clock":
+        if alike or view.log.clock != "clock":
             weight = (asked & questions.main).astype(np.float64)
         weight[self.side] = plan.side_share * weight.sum() / max(1, self.sides)
         self.weight = weight.astype(np.float32)

@@ -152,10 +152,11 @@ class _Job:
     ) -> None:
         self.began, self.began_at = time.monotonic(), datetime.now(UTC)
         self.folder, self.seed, self.budget, self.mask, self.kind = folder, seed, budget, mask, kind
+        self.alike = kind == "leave-one-out"
         self.progress, self.device = progress, device
         self.checkpoints = folder / "checkpoint"
         progress.start("counting")
-        self.whole = set_up(view, mask=mask)
+        self.whole = set_up(view, mask=mask, alike=self.alike)
         progress.finish()
         self.identity = f"{seed}-{mask}-{kind}-{VERSION}-{_digest(view)}"
         self.events, self.seconds = 0, 0.0
@@ -199,7 +200,7 @@ class _Job:
         if held is None:
             return Trial(steps=steps or min(DEFAULT_EPOCHS * self.whole.data.steps_per_epoch, self._affordable()))
         most = None if steps else self._affordable() // 3  # a look, the pass it may lead to, and the looking itself
-        setup = set_up(held.split.view, mask=self.mask, hidden=held.hidden)
+        setup = set_up(held.split.view, mask=self.mask, alike=self.alike, hidden=held.hidden)
         growth = max(1.0, self.whole.data.tokens / max(1, setup.data.tokens))
 
         def spent(step: int, tally: Tally, looking: float) -> bool:

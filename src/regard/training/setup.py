@@ -40,12 +40,14 @@ class Setup:
         return Loop(network, self.data, counts, self.neighbours, plan=self.plan, seed=seed, device=device)
 
 
-def set_up(view: View, *, mask: str | None = None, hidden: NDArray[np.bool_] | None = None) -> Setup:
+def set_up(
+    view: View, *, mask: str | None = None, alike: bool = False, hidden: NDArray[np.bool_] | None = None
+) -> Setup:
     """Count, size and ask.
 
     Args:
         view: what may be seen. mask: as in splits; where what was seen is no candidate, nothing learns to repeat.
-        hidden: as in `Data`.
+        alike, hidden: as in `Data`.
     """
     popular, together = popularity(view), covisits(view)
     settings, plan = size_model(view, popular, repeats=mask != "seen"), plan_training(view)
@@ -53,5 +55,5 @@ def set_up(view: View, *, mask: str | None = None, hidden: NDArray[np.bool_] | N
     settings = replace(settings, neighbours=near.items.shape[1])
     return Setup(
         view=view, settings=settings, plan=plan, popularity=popular, neighbours=near,
-        coordinates=coordinates(together, width=settings.width), data=Data(view, settings, plan, hidden=hidden),
+        coordinates=coordinates(together, width=settings.width), data=Data(view, settings, plan, alike=alike, hidden=hidden),
     )  # fmt: skip
