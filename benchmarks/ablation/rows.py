@@ -121,6 +121,12 @@ ROWS = (
     Row(name="without item attributes", chinese="去掉商品属性", setup=_no_content, where=_content),
     Row(name="without hiding ids at random", chinese="不随机隐藏商品 ID", settings={"id_dropout": 0.0}, where=_content),
     Row(
+        name="feature vectors begin as small as those of ids",
+        chinese="特征向量的初始值与商品 ID 一样小",
+        network=variants.begin_small,
+        where=_content,
+    ),
+    Row(
         name="behaviours not told apart",
         chinese="不区分行为类型",
         network=variants.confuse_behaviours,

@@ -89,6 +89,12 @@ def confuse_behaviours(network: Network) -> None:
         _hold(network.pointer.behaviour.weight, 0.0)
 
 
+def begin_small(network: Network) -> None:
+    """What items have in common has no head start before what each has alone."""
+    assert network.items.features is not None
+    nn.init.normal_(network.items.features.weight, std=0.02)
+
+
 def smooth(network: Network) -> None:
     """Moving averages of the events join the question: the causal kin of a low-pass filter."""
     ask = network._question_tokens

@@ -23,6 +23,10 @@ from regard.sequences.view import Content
 BEGIN = 0.05
 """Root mean square of the item vectors' first coordinates: so large that neighbours are likelier from the start, so small that all can move."""
 
+FEATURE = 0.3
+"""Standard deviation of the feature vectors' first numbers: larger than an id's, so that what items have in common is learned before what
+each has alone (`benchmarks.ablation` measures what that is worth)."""
+
 WEIGH_WIDTH = 32
 """Hidden numbers of the small network that weighs an own item's counts against its popularity and its age."""
 
@@ -67,7 +71,7 @@ class Items(nn.Module):
             else None
         )
         if self.features is not None:
-            nn.init.normal_(self.features.weight, std=0.02)
+            nn.init.normal_(self.features.weight, std=FEATURE)
         self.register_buffer(
             "codes", torch.from_numpy(np.ascontiguousarray(content.features.values, dtype=np.int64)), persistent=False
         )
