@@ -1,0 +1,254 @@
+"""Segments that stay who they are when the model is refitted, and a log of those that do not.
+
+A refitted encoder turns and stretches its space, so cluster numbers and even centroids of two fits mean nothing to each
+other. Here the new states are turned onto the former ones by the customers that both fits know (orthogonal Procrustes,
+Schönemann 1966), and everybody is assigned to the former centroids. No rule holds anybody where they were: who keeps
+doing the same keeps the segment because the centroid stands still.
+
+Clusters are also looked for afresh. Where most customers lie in segments that a fresh look no longer finds, the fresh
+clusters take over, matched one to one by overlap (the Hungarian method on Jaccard); what survives, splits, merges,
+ends and is new is told apart as in MONIC (Spiliopoulou et al. 2006).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg, optimize
+
+from regard.customers.segments.clusters import Clusters, Settings, assigned, cluster, jaccard, overlap
+from regard.customers.segments.people import People
+from regard.customers.segments.space import Space, unit
+from regard.errors import UsageError
+from regard.insight.answer import Plain
+from regard.sequences.vocabulary import Vocabulary
+
+SAME = 0.5
+"""Jaccard above which two clusters are the same, and share of a cluster that makes it come from another: no two can be
+above. Hennig calls a cluster dissolved at or below it.
+"""
+
+ANCHORS = 2
+"""Common customers per width of a state, below which two spaces cannot be told how they are turned."""
+
+Kind = Literal["kept", "new", "ended", "split", "merged"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Segments:
+    """The segments of one fit.
+
+    Args:
+        ids: S ids, 's1', 's2' ...; an id is never used twice.
+        number: ids given so far.
+        space, centroids: where the segments lie; centroids float32 [K, P], those of the S segments first, then those
+            of clusters that are not offered.
+        stability: float64 [S], mean bootstrap Jaccard when the segment was last looked for.
+        customers: ids of N customers.
+        states: float32 [N, D], of length one, turned into the space of the first fit.
+        label: int64 [N], segment of each customer, -1 for none.
+    """
+
+    ids: tuple[str, ...]
+    number: int
+    space: Space
+    centroids: NDArray[np.float32]
+    stability: NDArray[np.float64]
+    customers: Vocabulary
+    states: NDArray[np.float32]
+    label: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def of(self, customers: list[str]) -> list[str | None]:
+        """The segment of each customer, None for none."""
+        place = np.append(self.label, -1)[self.customers.codes(customers)]
+        return [self.ids[at] if at >= 0 else None for at in place.tolist()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change(Plain):
+    """What became of a segment.
+
+    Args:
+        kind: 'kept', 'new', 'ended', 'split' or 'merged'. before, after: the ids it concerns.
+        jaccard: of a segment that is kept with what a fresh look at all customers finds; None for the other kinds.
+    """
+
+    kind: Kind
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    jaccard: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Refit:
+    """What a refit did.
+
+    Args:
+        former: ids of the S0 segments before. segments: the S1 that hold from now on.
+        renewed: whether fresh clusters took over from the former centroids.
+        log: what became of each segment.
+        flows: int64 [S0 + 2, S1 + 1], customers of this fit from each former segment (rows; then 'none' and 'not there
+            before') to each present one (columns; then 'none'). Who is no longer there, or may no longer be looked at,
+            is not counted.
+        stayed: share of the customers without a new event that are where they were, NaN where there are none.
+    """
+
+    former: tuple[str, ...]
+    segments: Segments
+    renewed: bool
+    log: tuple[Change, ...]
+    flows: NDArray[np.int64]
+    stayed: float
+
+
+def found(people: People, settings: Settings | None = None) -> Segments:
+    """The first segments of a shop.
+
+    Args: people: with states. settings: of `cluster`.
+
+    Raises:
+        UsageError: as `cluster`.
+    """
+    clusters = cluster(people.states, settings)
+    ids = tuple(f"s{number}" for number in range(1, clusters.offered + 1))
+    return _segments(clusters, ids, len(ids), people.customers, unit(people.states))
+
+
+def refit(
+    former: Segments, people: People, *, unchanged: NDArray[np.bool_] | None = None, settings: Settings | None = None
+) -> Refit:
+    """The segments of a refitted model, with the ids of the former ones.
+
+    Args:
+        former: of the fit before. people: with states of the fit after.
+        unchanged: bool [N], customers without an event since; they tell how the space was turned, and whether they stay
+            is counted. None = unknown: everybody tells.
+        settings: of `cluster`.
+
+    Raises:
+        UsageError: too few customers are in both fits; or as `cluster`.
+    """
+    same = np.ones(len(people), dtype=bool) if unchanged is None else unchanged
+    before = former.customers.codes(people.customers.ids.to_pylist())
+    states = turned(former, people.states, np.where(same, before, -1))
+    label = assigned(former.space, former.centroids, len(former), states)
+    fresh = cluster(states, settings)
+    again = jaccard(label, fresh.label, len(former), fresh.offered).max(axis=1, initial=0)
+    size = np.bincount(label[label >= 0], minlength=len(former))
+    renewed = bool(size[again > SAME].sum() <= SAME * size.sum())
+    if renewed:
+        segments, log = _renewed(former, before, fresh, people, states)
+    else:
+        segments = replace(former, customers=people.customers, states=states, label=label)
+        log = tuple(
+            Change(kind="kept", before=(name,), after=(name,), jaccard=float(alike))
+            for name, alike in zip(former.ids, again, strict=True)
+        )
+    known = same & (before >= 0)
+    was = np.where(before >= 0, former.label[before], -1)
+    return Refit(
+        former=former.ids,
+        segments=segments,
+        renewed=renewed,
+        log=log,
+        flows=_flows(former, segments, before),
+        stayed=_stayed(former, segments, was[known], segments.label[known]),
+    )
+
+
+def turned(former: Segments, states: NDArray[np.float32], before: NDArray[np.int64]) -> NDArray[np.float32]:
+    """States of length one, float32 [N, D], turned and stretched onto those of the former fit.
+
+    Args: former: the fit before. states: float32 [N, D]. before: int64 [N], row of the former fit, -1 for no anchor.
+
+    Raises:
+        UsageError: another width, or too few anchors.
+    """
+    if states.shape[1] != former.states.shape[1]:
+        raise UsageError(
+            f"states are {states.shape[1]} wide, those before {former.states.shape[1]}", hint="segment anew"
+        )
+    anchors = np.flatnonzero(before >= 0)
+    least = ANCHORS * states.shape[1]
+    if len(anchors) < least:
+        raise UsageError(
+            f"only {len(anchors)} customers are in both fits, {least} tell how segments moved", hint="segment anew"
+        )
+    whole = unit(states).astype(np.float64)
+    new, old = whole[anchors], former.states[before[anchors]].astype(np.float64)
+    centre, target = new.mean(axis=0), old.mean(axis=0)
+    rotation, total = linalg.orthogonal_procrustes(new - centre, old - target)
+    stretch = total / max(float(((new - centre) ** 2).sum()), 1e-12)
+    return np.asarray((whole - centre) @ rotation * stretch + target, dtype=np.float32)
+
+
+def _segments(
+    clusters: Clusters, ids: tuple[str, ...], number: int, customers: Vocabulary, states: NDArray[np.float32]
+) -> Segments:
+    return Segments(
+        ids=ids, number=number, space=clusters.space, centroids=clusters.centroids,
+        stability=clusters.stability[: clusters.offered], customers=customers, states=states, label=clusters.label,
+    )  # fmt: skip
+
+
+def _renewed(
+    former: Segments, before: NDArray[np.int64], fresh: Clusters, people: People, states: NDArray[np.float32]
+) -> tuple[Segments, tuple[Change, ...]]:
+    """The fresh clusters, each with the id of the former segment that it is most like, or a new one."""
+    known = np.flatnonzero(before >= 0)
+    was, now = former.label[before[known]], fresh.label[known]
+    alike = jaccard(was, now, len(former), fresh.offered)
+    pairs = np.stack(optimize.linear_sum_assignment(-alike), axis=1).tolist()
+    heir = {new: old for old, new in pairs if alike[old, new] > SAME}
+    number, ids = former.number, []
+    for new in range(fresh.offered):
+        number += new not in heir
+        ids.append(former.ids[heir[new]] if new in heir else f"s{number}")
+    segments = _segments(fresh, tuple(ids), number, people.customers, states)
+    return segments, tuple(_changes(former.ids, segments.ids, overlap(was, now, len(former), fresh.offered), alike))
+
+
+def _changes(
+    before: tuple[str, ...], after: tuple[str, ...], both: NDArray[np.int64], alike: NDArray[np.float64]
+) -> list[Change]:
+    """What became of each segment. both: int64 [S0, S1] common customers. alike: float64 [S0, S1] Jaccard."""
+    comes = both > SAME * both.sum(axis=0, keepdims=True)
+    goes = both > SAME * both.sum(axis=1, keepdims=True)
+    log = [
+        Change(kind="kept", before=(name,), after=(name,), jaccard=float(alike[before.index(name), after.index(name)]))
+        for name in after
+        if name in before
+    ]
+    log += [
+        Change(kind="split", before=(before[old],), after=tuple(after[new] for new in np.flatnonzero(comes[old])))
+        for old in np.flatnonzero(comes.sum(axis=1) > 1)
+    ]
+    log += [
+        Change(kind="merged", before=tuple(before[old] for old in np.flatnonzero(goes[:, new])), after=(after[new],))
+        for new in np.flatnonzero(goes.sum(axis=0) > 1)
+    ]
+    log += [Change(kind="ended", before=(name,), after=()) for name in before if name not in after]
+    return log + [Change(kind="new", before=(), after=(name,)) for name in after if name not in before]
+
+
+def _flows(former: Segments, segments: Segments, before: NDArray[np.int64]) -> NDArray[np.int64]:
+    """See `Refit.flows`."""
+    rows, columns = len(former) + 2, len(segments) + 1
+    was = np.append(np.where(former.label < 0, rows - 2, former.label), rows - 1)[before]
+    now = np.where(segments.label < 0, columns - 1, segments.label)
+    return np.bincount(was * columns + now, minlength=rows * columns).reshape(rows, columns)
+
+
+def _stayed(former: Segments, segments: Segments, was: NDArray[np.int64], now: NDArray[np.int64]) -> float:
+    """Share of the customers whose id is the same; to be in no segment is a place of its own."""
+    if not len(was):
+        return float("nan")
+    place = {name: at for at, name in enumerate(segments.ids)}
+    same = np.array([place.get(name, -2) for name in former.ids] + [-1])
+    return float((same[was] == now).mean())

@@ -1,0 +1,111 @@
+"""Words: what is said of segments, one line each, in English and Chinese."""
+
+from __future__ import annotations
+
+import math
+
+MUCH, LITTLE = 1.5, 0.67
+"""Money a customer beside everybody's mean, from which a segment spends much, and up to which little."""
+
+GROWS, SHRINKS = 0.05, -0.05
+"""Growth from which a segment grows, and up to which it shrinks: within a twentieth it is the same."""
+
+
+def name(words: list[str], spending: float, number: int, language: str) -> str:
+    """A segment's name from its words and its spending (1 = the mean, NaN = unknown).
+
+    >>> name(["lights", "Acme"], 2.0, 3, "en"), name(["灯具", "Acme"], 2.0, 3, "zh")
+    ('Big spenders: lights, Acme', '高消费：灯具、Acme')
+    >>> name(["lights"], 1.0, 3, "en"), name([], math.nan, 3, "zh")
+    ('lights', '客群3')
+    """
+    chinese = language == "zh"
+    level = ("高消费" if chinese else "Big spenders") if spending >= MUCH else ""
+    level = ("低消费" if chinese else "Small spenders") if spending <= LITTLE else level
+    told = ("、" if chinese else ", ").join(words)
+    if not told:
+        told = f"客群{number}" if chinese else f"Segment {number}"
+    return (f"{level}：{told}" if chinese else f"{level}: {told}") if level else told
+
+
+def rest(language: str) -> str:
+    """Customers of no segment."""
+    return "其他" if language == "zh" else "Others"
+
+
+def use(spending: float, growth: float, what: str, language: str) -> str:
+    """What the segment suits.
+
+    Args:
+        spending: money a customer beside the mean, NaN where unknown. growth: of its size, .1 = a tenth more, NaN where
+            unknown. what: what it over-indexes in most, '' for nothing.
+
+    >>> use(2.0, -0.2, "lights", "en")
+    'Keep: it spends much and shrinks; a personal contact before a discount, about lights'
+    """
+    chinese = language == "zh"
+    much, little = spending >= MUCH, spending <= LITTLE
+    if growth <= SHRINKS:
+        if much:
+            told = "挽留：消费高但人数在减少；先做专人沟通，再考虑折扣" if chinese else (
+                "Keep: it spends much and shrinks; a personal contact before a discount"
+            )  # fmt: skip
+        else:
+            told = "唤回：人数在减少；用一次提醒或优惠测试" if chinese else (
+                "Win back: it shrinks; test a reminder or an offer"
+            )  # fmt: skip
+    elif much:
+        told = "维护：消费高；新品优先体验和会员权益，不必打折" if chinese else (
+            "Reward: it spends much; early access and perks, no discount needed"
+        )  # fmt: skip
+    elif little:
+        told = "培养：消费低；促成下一单" if chinese else "Develop: it spends little; lead to the next order"
+    else:
+        told = "交叉销售：推荐相关商品" if chinese else "Cross-sell: show what goes with what it likes"
+    if not what:
+        return told
+    return f"{told}，主打{what}" if chinese else f"{told}, about {what}"
+
+
+def few(size: int, least: int, language: str) -> str:
+    """A warning about a small segment.
+
+    >>> few(12, 30, "en")
+    'only 12 customers: under 30, shares and averages say little'
+    """
+    if language == "zh":
+        return f"仅{size}位顾客：少于{least}位，占比和均值参考价值有限"
+    return f"only {size} customer{'' if size == 1 else 's'}: under {least}, shares and averages say little"
+
+
+def unstable(stability: float, bar: float, language: str) -> str:
+    """A warning about a cluster that other samples of the customers do not find again."""
+    if language == "zh":
+        return f"稳定性{stability:.2f}，低于{bar:.2f}：换一批样本未必能再次得到这一客群"
+    return f"stability {stability:.2f}, below {bar:.2f}: another sample of the customers may not find it again"
+
+
+def trait(field: str, level: str, tgi: float, language: str) -> str:
+    """A trait that a member shares with its segment.
+
+    >>> trait("category", "lights", 240.4, "en"), trait("city", "Ulm", 130, "zh")
+    ('category lights (TGI 240)', 'city为Ulm（TGI 130）')
+    """
+    chinese = {"category": "品类", "brand": "品牌", "word": "关键词", "tag": "标签", "price": "价格带"}
+    if language != "zh":
+        return f"{field} {level} (TGI {tgi:.0f})"
+    return f"{chinese[field]}“{level}”（TGI {tgi:.0f}）" if field in chinese else f"{field}为{level}（TGI {tgi:.0f}）"
+
+
+def nobody(text: str, language: str) -> str:
+    """A rule that nobody meets."""
+    return f"没有顾客符合规则：{text}" if language == "zh" else f"nobody meets the rule {text}"
+
+
+def share(part: float) -> str:
+    """A share in per cent; '' for none.
+
+    >>> share(0.123), share(math.nan)
+    ('12.3 %', '')
+    """
+    return "" if math.isnan(part) else f"{100 * part:.1f} %"
