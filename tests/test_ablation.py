@@ -14,10 +14,11 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.ablation import variants
+from benchmarks.ablation import variants, window
 from benchmarks.ablation.__main__ import _loop, main
 from benchmarks.ablation.rows import ROWS, WHOLE
 
+from regard.model.attention import Block, read_bias
 from regard.sequences.covisits import covisits
 from regard.sequences.log import DAY, Log
 from regard.sequences.split import view_until
@@ -94,6 +95,35 @@ def test_dense_targets_go_on_and_halve(case: tuple[Setup, Slice]) -> None:
     for row in torch.unique(plain.row)[:50].tolist():
         own = dense.share[dense.row == row][: int((plain.row == row).sum())].sum()
         assert own >= 0.5 and nearest[row] > 0.99  # of 1, 1/2 and 1/4 the first is at least four sevenths
+
+
+def _faded(events: int, questions: int) -> torch.Tensor:
+    """[1, 2, T, 1 + L] bias of a history without baskets, asked about at its end."""
+    tokens = events + questions
+    limit = torch.cat([torch.arange(events), torch.full((questions,), events)])[None]
+    place = torch.arange(tokens, dtype=torch.float32)[None]
+    return read_bias(place * 0, place, limit, events=events, time_scales=(0.0, 0.0), back_scales=(0.0, 3.0))
+
+
+def test_a_window_wider_than_the_history_changes_nothing() -> None:
+    torch.manual_seed(0)
+    block = Block(width=8, heads=2, dropout=0.0)
+    x, bias = torch.randn(1, 41, 8), _faded(40, 1)
+    told = window.Windowed(block, window=40)(x, bias, first=40)
+    assert torch.allclose(told, block(x, bias, first=40), atol=1e-6)
+
+
+def test_older_events_are_read_as_the_mean_of_their_chunk() -> None:
+    torch.manual_seed(0)
+    events = 2 * window.CHUNK + 5
+    bias = _faded(events, 1)[:, :, -1:]
+    near, far = window.split(bias[..., 1:], 6)
+    border = window.CHUNK  # the window reaches into the second chunk, which is therefore read event by event
+    assert torch.isneginf(near[..., :border]).all() and torch.equal(near[..., border:], bias[..., 1 + border :])
+    assert torch.allclose(far[..., 0], bias[..., 1 : 1 + border].exp().sum(-1).log())
+    assert torch.isneginf(far[..., 1:]).all()
+    keys = torch.randn(1, 2, events, 4)
+    assert torch.allclose(window.means(keys)[:, :, 0], keys[:, :, :border].mean(dim=2))
 
 
 def test_each_customer_is_counted_in_all_folds_but_one(

@@ -41,7 +41,7 @@ def main() -> None:
     held = of_split(found.validation) if wish.split == "leave-one-out" else _slice(found.split, wish.split)
     if held is None:
         raise SystemExit("too few customers came back to judge anything by")
-    setup = set_up(held.split.view, mask=mask, hidden=held.hidden)
+    setup = set_up(held.split.view, mask=mask, alike=wish.split == "held-out", hidden=held.hidden)
     rows = [row for row in ROWS if row.where(setup) and (not wish.only or row is WHOLE or wish.only in row.name)]
     whole: NDArray[np.float64] = np.empty(0)
     told = []
@@ -85,7 +85,7 @@ def _train(row: Row, setup: Setup, held: Slice, seed: int, steps: int) -> NDArra
 def _loop(row: Row, setup: Setup, held: Slice, seed: int) -> Loop:
     changed = row.setup(replace(setup, settings=replace(setup.settings, **row.settings)))
     plan = replace(setup.plan, **row.plan)
-    data = row.data(changed.view, changed.settings, plan, hidden=held.hidden)
+    data = row.data(changed.view, changed.settings, plan, alike=setup.data.alike, hidden=held.hidden)
     torch.manual_seed(seed)
     network = Network(changed.settings, changed.view.content, changed.coordinates)
     row.network(network)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.ablation import variants
+from benchmarks.ablation import variants, window
 from regard.model.network import Network
 from regard.sequences.view import Content
 from regard.training.data import Data
@@ -59,6 +59,10 @@ def _pointer(setup: Setup) -> bool:
 
 def _behaviours(setup: Setup) -> bool:
     return len(np.unique(setup.view.log.behaviour)) > 1
+
+
+def _long(setup: Setup) -> bool:
+    return int(setup.view.log.lengths.max(initial=0)) > 2 * window.WINDOW
 
 
 def _popularity(setup: Setup) -> bool:
@@ -186,6 +190,19 @@ ROWS = (
         network=variants.pair_behaviours,
         kept=False,
         where=_behaviours,
+    ),
+    Row(
+        name=f"older events than {window.WINDOW} as summary tokens of {window.CHUNK}",
+        chinese=f"{window.WINDOW} 条之前的事件每 {window.CHUNK} 条合为一个摘要",
+        network=window.summarise,
+        kept=False,
+        where=_long,
+    ),
+    Row(
+        name="item vectors that decay",
+        chinese="商品向量带权重衰减",
+        loop=variants.decay_items,
+        kept=False,
     ),
     Row(name="histories half as long", chinese="历史长度减半", setup=_half_as_long),
     Row(name="histories an eighth as long", chinese="历史长度减为八分之一", setup=_an_eighth_as_long),

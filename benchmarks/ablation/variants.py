@@ -33,6 +33,9 @@ DECAYS = (0.5, 0.8, 0.95)
 FOLDS = 8
 """Parts of the customers, each of which trains with the co-visits of the others."""
 
+ITEM_DECAY = 0.3
+"""Weight decay of item vectors that decay; times the learning rate, a thousandth a step."""
+
 COLUMNS = 100
 """Strongest co-visits of a question that are in its logits while training on folds."""
 
@@ -167,6 +170,15 @@ class DenseData(Data):
             share=torch.from_numpy(shares[order].astype(np.float32)), weight=lesson.answers.weight,
         )  # fmt: skip
         return replace(lesson, answers=dense)
+
+
+def decay_items(loop: Loop) -> None:
+    """Item vectors shrink a little in every step, as matrices do."""
+    flat = loop.optimiser.param_groups[0]
+    items = list(loop.network.items.parameters())
+    held = {id(weight) for weight in items}
+    flat["params"] = [weight for weight in flat["params"] if id(weight) not in held]
+    loop.optimiser.add_param_group({"params": items, "weight_decay": ITEM_DECAY})
 
 
 def train_on_folds(loop: Loop) -> None:

@@ -70,7 +70,7 @@ class Data:
         alike: bool = False,
         hidden: NDArray[np.bool_] | None = None,
     ) -> None:
-        self.view, self.plan = view, plan
+        self.view, self.plan, self.alike = view, plan, alike
         self.offset = utc_offset(view)
         self.length, self.repeats = settings.length, settings.pointer_heads > 0
         questions: Questions = ask(view)
