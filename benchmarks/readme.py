@@ -42,6 +42,11 @@ TITLES: dict[str, tuple[str, str]] = {
     "ablation_beauty": ("What each piece of the model is worth: Amazon Beauty", "模型的每个部分值多少：Amazon Beauty"),
     "ablation_retail": ("The same on Online Retail", "同上：Online Retail"),
     "ablation_taobao": ("The same on Taobao", "同上：Taobao"),
+    "anomalies_retail": (
+        "Scripted bots in a real log: Online Retail",
+        "混入真实日志的脚本机器人：Online Retail",
+    ),
+    "anomalies_taobao": ("The same in Taobao", "同上：Taobao"),
     "simulated": (
         "Simulated shops: does the model use what the truth depends on?",
         "模拟商店：模型是否用到了真相所依赖的信息？",
@@ -82,6 +87,24 @@ _WORDS: dict[str, tuple[str, str]] = {
         "each.",
         "{asked} 位顾客的验证问题（切分方式 {kind}，屏蔽规则 {mask}），从不使用测试集；{seeds} 个随机种子的平均，每次训练 {steps} 步。",
     ),
+    "script": ("Script", "脚本"),
+    "found": ("PR-AUC", "PR-AUC"),
+    "own": ("by its own kind", "只看对应类型"),
+    "recall": ("recall at 1 % false positives", "误报率 1% 时的召回率"),
+    "events": ("by number of events", "只看事件数"),
+    "acts_a_day": ("by acts on an active day", "只看活跃日行动数"),
+    "fixed_gaps": ("acts by the clock", "按固定间隔行动"),
+    "bursts": ("bursts of acts", "短时间内密集行动"),
+    "all_hours": ("acts around the clock", "昼夜不停地行动"),
+    "one_item": ("one item over and over", "反复操作同一件商品"),
+    "copies": ("another's sequence", "与他人序列相同"),
+    "together": ("all of them", "全部脚本"),
+    "anomalies": (
+        "{bots} bots among {customers} customers, {jitter} of what they do left to chance, {seeds} seeds; the same recall for "
+        "simple counts beside it. Flagged as scripted without any bots: {flagged} of the log's own customers.",
+        "{customers} 位顾客中混入 {bots} 个机器人，其行为有 {jitter} 随机变化，{seeds} 个随机种子；旁边是简单计数的同一召回率。"
+        "不混入机器人时，日志自身的顾客中有 {flagged} 被判为脚本。",
+    ),
     "hardware": ("{cores} cores, {machine}, {system}, Python {python}.", "{cores} 核，{machine}，{system}，Python {python}。"),
     "ingest": (
         "{events} events from one Parquet file: {ingest} s to take in, {pack} s to pack into sequences, {total} s in all, "
@@ -114,6 +137,8 @@ def block(name: str, result: Mapping[str, Any], language: str) -> str:
         return f"{heading}```console\n$ {result['command']}\n{result['output'].rstrip()}\n```\n"
     if "ingest_seconds" in result:
         return f"{heading}{_ingest(result, column)}\n"
+    if "scripts" in result:
+        return f"{heading}{_anomalies(result, column)}\n"
     if "together" in result:
         return f"{heading}{_simulated(result, column)}\n"
     if "rows" in result and "split" in result:
@@ -177,6 +202,27 @@ def _ablation(result: Mapping[str, Any], column: int) -> str:
     )
     space = "" if column else " "
     return f"{table}\n\n{said}{space}{_hardware(result, column)}\n\n`{result['command']}`"
+
+
+def _anomalies(result: Mapping[str, Any], column: int) -> str:
+    found = {**result["scripts"], "together": result["together"]}
+    simple = [name for name in ("events", "acts_a_day") if name in result["together"]]
+    lines = [[_WORDS[word][column] for word in ("script", "found", "own", "recall", *simple)]]
+    lines.append(["---", *["---:"] * (len(lines[0]) - 1)])
+    for name, each in found.items():
+        shares = [each[method]["recall"]["mean"] for method in ("score", *simple)]
+        low, high = each["score"]["recall"]["interval"]
+        shown = [f"{share:.3f}" for share in shares]
+        shown[0] += f" ({low:.3f} – {high:.3f})"
+        scores = [each.get(score) for score in ("score", "own_score")]
+        areas = [f"{score['average_precision']['mean']:.3f}" if score else "–" for score in scores]
+        lines.append([_WORDS[name][column], *areas, *shown])
+    said = _WORDS["anomalies"][column].format(
+        bots=result["bots"], customers=f"{result['customers']:,}", seeds=result["seeds"],
+        flagged=f"{result['untouched']['scripted']:.2%}", jitter=f"{result['jitter']:.0%}",
+    )  # fmt: skip
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{table}\n\n{said}{'' if column else ' '}{_hardware(result, column)}\n\n`{result['command']}`"
 
 
 def _hardware(result: Mapping[str, Any], column: int) -> str:
