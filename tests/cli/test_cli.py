@@ -381,6 +381,7 @@ def test_failures_are_one_line_that_says_what_to_do(shop_folder: Path, tmp_path:
     assert "--trending" in refused(2, "similar", shop_folder)[0]
     assert "no trained model" in refused(1, "evaluate", shop_folder)[0]
     assert "budget" in refused(2, "train", shop_folder, "--budget", "soon")[0]
+    assert "unknown device 'gpu'" in refused(2, "train", shop_folder, "--device", "gpu")[0]
     assert "no ingest 7" in refused(2, "undo", shop_folder, 7)[0]
     assert "cannot be written" in refused(1, "recommend", shop_folder, "--all", tmp_path / "no" / "all.parquet")[0]
 

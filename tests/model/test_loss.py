@@ -49,10 +49,13 @@ def with_gradients(logits: Logits, answers: Answers, way: object, upstream: floa
 
 
 @settings(max_examples=40, deadline=None)
-@given(N=st.integers(1, 23), V=st.integers(1, 30), rows=st.integers(1, 9), seed=st.integers(0, 999))
-def test_chunks_give_the_loss_and_gradients_of_the_whole(N: int, V: int, rows: int, seed: int) -> None:
+@given(
+    N=st.integers(1, 23), V=st.integers(1, 30), rows=st.integers(1, 9), seed=st.integers(0, 999), multiple=st.sampled_from((1, 8))
+)  # fmt: skip
+def test_chunks_give_the_loss_and_gradients_of_the_whole(N: int, V: int, rows: int, seed: int, multiple: int) -> None:
     logits, answers = draw(N, V, seed)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loss, "COLUMNS", {"cpu": multiple})
         patch.setattr(loss, "CHUNK_CELLS", rows * (V + 1))
         patch.setattr(loss, "LOT_CELLS", 2 * rows * (V + 1))
         chunked = with_gradients(logits, answers, lambda *args: chunked_loss(*args, fast=False))

@@ -37,13 +37,20 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume/--afresh", help="Go on with an interrupted training, or begin afresh.")
     ] = True,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device", metavar="cpu|cuda", help="Where it runs; by default on a CUDA card where there is one."
+        ),
+    ] = None,
 ) -> None:
     """Train a model on all events."""
     import regard
 
     shop = regard.open(folder)
     say = screen.speak(shop.config.language)
-    report = shop.train(budget=budget, steps=steps, seed=seed, resume=resume, progress=screen.progress)
+    how: dict[str, Any] = {"budget": budget, "steps": steps, "seed": seed, "resume": resume, "device": device}
+    report = shop.train(**how, progress=screen.progress)
     screen.show(report.to_json(), lambda out: _trained(out, report, folder, say))
 
 

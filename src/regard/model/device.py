@@ -17,8 +17,9 @@ _Tensors = TypeVar("_Tensors", bound=Any)
 
 
 def carry(tensor: Tensor, device: torch.device) -> Tensor:
-    """A tensor from main memory on the device, itself on the CPU; from pinned memory, so that Python need not wait for the copy."""
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
+    """A tensor from main memory on the device, itself on the CPU; to a card from pinned memory, so that Python need not wait."""
+    held = tensor.pin_memory() if device.type == "cuda" else tensor
+    return held.to(device, non_blocking=True)
 
 
 def carry_all(tensors: _Tensors, device: torch.device) -> _Tensors:

@@ -27,6 +27,10 @@ CARD_CELLS = 64_000_000
 """Logits per chunk on a card (512 MB in all their forms): no cache holds a useful part, so as many as make the start of a dozen kernels
 small beside their work, and as few as a card with 8 GB has room for."""
 
+COLUMNS = {"cpu": 1, "cuda": 64}
+"""Columns of a chunk are a multiple of this: a card's matrix units want rows that begin where a line of memory begins.
+Source: NVIDIA, Matrix Multiplication Background User's Guide."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Logits:
@@ -165,13 +169,16 @@ class _Chunks:
         device = logits.state.device
         self.row, self.answers = answers.row, carry_all(answers, device)
         self.dtype = torch.bfloat16 if fast else torch.float32
-        self.table, self.state = logits.table.to(self.dtype), logits.state.to(self.dtype)
-        self.columns = len(logits.level)
+        table, self.level = logits.table, logits.level
+        if spare := -len(table) % COLUMNS[device.type]:
+            table, self.level = F.pad(table, (0, 0, 0, spare)), F.pad(self.level, (0, spare), value=float("-inf"))
+        self.table, self.state = table.to(self.dtype), logits.state.to(self.dtype)
+        self.items, self.known, self.columns = len(logits.item), len(logits.table), len(table)
         self.step = max(1, (CARD_CELLS if device.type == "cuda" else CHUNK_CELLS) // self.columns)
         self.lot = self.step * max(1, LOT_CELLS // (self.step * self.columns))
         size = (min(self.step, len(logits.state)), self.columns)
         self.product = scratch.take("product", *size, like=self.table)
-        self.z = scratch.take("z", *size, like=logits.level)
+        self.z = scratch.take("z", *size, like=self.level)
         self.dz = scratch.take("dz", min(self.lot, len(logits.state)), self.columns, like=self.table)
         self.scale = torch.zeros(len(self.dz), device=device)
 
@@ -184,15 +191,14 @@ class _Chunks:
         scale = answers.weight[rows] / answers.weight.sum()  # [n]
         share = answers.share[told]
         z = self._logits(rows)
-        dz = torch.softmax(
-            z, dim=1, out=z
-        )  # [n, V + 1]; gradients before each question's scale, to save a pass over all of it
+        # [n, columns]; gradients before each question's scale, to save a pass over all of it
+        dz = torch.softmax(z, dim=1, out=z)
         loss = -(dz[row, target].clamp(min=torch.finfo(torch.float32).tiny).log() * share * scale[row]).sum()
         dz.index_put_((row, target), -share, accumulate=True)
-        d_bias += scale @ dz[:, :-1]
+        d_bias += scale @ dz[:, : self.items]
         d_own[rows] = dz.gather(1, self.logits.own_item[rows]) * scale[:, None]
         for some, popular in self._moments(rows):
-            d_weight[rows][some] = (dz[some] @ popular.T) * scale[some, None]
+            d_weight[rows][some] = (dz[some, : self.known] @ popular.T) * scale[some, None]
         self.dz[into], self.scale[into] = dz, scale
         return loss
 
@@ -201,15 +207,15 @@ class _Chunks:
         count = lot.stop - lot.start
         dz, scale = self.dz[:count], self.scale[:count, None]
         grads[0][lot] = (dz @ self.table).float() * scale
-        grads[1].add_((dz.T @ (self.state[lot] * scale).to(self.dtype))[:-1])
+        grads[1].add_((dz.T @ (self.state[lot] * scale).to(self.dtype))[: self.items])
 
     def _logits(self, rows: slice) -> Tensor:
-        """[n, V + 1]."""
+        """[n, columns]; beyond the first V no candidates."""
         logits, n = self.logits, rows.stop - rows.start
         product = torch.mm(self.state[rows], self.table.T, out=self.product[:n])
-        z = torch.add(product, logits.level, out=self.z[:n])
+        z = torch.add(product, self.level, out=self.z[:n])
         for some, popular in self._moments(rows):
-            z[some].addmm_(logits.weight[rows][some], popular)
+            z[some, : self.known].addmm_(logits.weight[rows][some], popular)
         return z.scatter_add_(1, logits.own_item[rows], logits.own[rows])
 
     def _moments(self, rows: slice) -> list[tuple[slice, Tensor]]:

@@ -63,9 +63,8 @@ def draw(known: Tensor, *, barred: Tensor, items: int, negatives: int) -> Sample
     count = min(negatives, rest)
     edge = torch.arange(count + 1, device=known.device) * rest // max(1, count)
     size = edge.diff()
-    place = (
-        edge[:-1] + (torch.rand(count, dtype=torch.float64, device=known.device) * size).long()
-    )  # [count], places among the rest
+    chance = torch.rand(count, dtype=torch.float64, device=known.device)
+    place = edge[:-1] + (chance * size).long()  # [count], places among the rest
     drawn = place + torch.searchsorted(gone - torch.arange(len(gone), device=known.device), place, right=True)
     item, order = torch.cat([known, drawn]).sort()
     return Sample(item=item, lift=torch.cat([torch.zeros(len(known), device=known.device), size.log()])[order])

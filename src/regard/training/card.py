@@ -10,6 +10,8 @@ def write_card(facts: Mapping[str, Any]) -> str:
     """Markdown of a model's facts, as kept in metrics.json."""
     data, settings = facts["data"], facts["settings"]
     held = facts["validation"]
+    exact = facts["device"] == "cpu"
+    again = "the same weights on one machine" if exact else "nearly the same weights: a card adds in any order"
     lines = [
         "# Model card",
         "",
@@ -25,7 +27,7 @@ def write_card(facts: Mapping[str, Any]) -> str:
         "## Training",
         "",
         f"- {facts['steps']:,} steps ({facts['epochs']:.1f} epochs), seed {facts['seed']}, {facts['threads']} threads, {facts['precision']}.",
-        f"- `--steps {facts['steps']}` with the same data, seed, threads and version gives the same weights on one machine.",
+        f"- `--steps {facts['steps']}` with the same data, seed, threads and version gives {again}.",
         "- Held-back last slice: "
         + (
             f"NDCG@10 {held:.4f} at the best of {len(facts['curve'])} looks; it chose the number of steps and the co-visits' weight, "

@@ -70,9 +70,8 @@ def restore(loop: Loop, checkpoint: Checkpoint) -> None:
     tensors, facts = checkpoint.tensors, checkpoint.facts
     loop.network.load_state_dict(_under(tensors, "weight/"))
     average = _under(tensors, "average/")
-    loop.average = {
-        name: average[name].to(loop.device) for name in loop.average
-    }  # in the network's order, which the file does not keep
+    # In the network's order, which the file does not keep.
+    loop.average = {name: average[name].to(loop.device) for name in loop.average}
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in _under(tensors, "optimiser/").items():
         place, name = key.split("/", 1)

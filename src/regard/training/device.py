@@ -29,14 +29,14 @@ def choose(name: str | None = None) -> torch.device:
     if name == "cpu" or (name is None and not torch.cuda.is_available()):
         return CPU
     if not torch.cuda.is_available():
-        raise UsageError("torch sees no CUDA card", hint=_why_none())
+        raise UsageError("PyTorch sees no CUDA card", hint=_what_helps())
     return torch.device("cuda", 0)
 
 
-def _why_none() -> str:
+def _what_helps() -> str:
     if torch.version.cuda is None:
         return (
-            "this torch is built for the CPU; install a CUDA build (pytorch.org/get-started), or leave the device out"
+            "this PyTorch knows the CPU only: install a CUDA build (pytorch.org/get-started), or leave the device out"
         )
     return "nvidia-smi tells whether the driver sees one; leave the device out to train on the CPU"
 
@@ -49,7 +49,7 @@ def describe(device: torch.device) -> str:
 
 @contextmanager
 def quick_products(device: torch.device) -> Iterator[None]:
-    """On a card, fp32 products in TF32 while this lasts: what is left of them in a training step needs no more than ten bits."""
+    """On a card, fp32 products in TF32 (ten bits of mantissa) while this lasts; attention and loss multiply in bf16, which has seven."""
     before = torch.get_float32_matmul_precision()
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")

@@ -288,6 +288,7 @@ class _Job:
             "seed": self.seed,
             "threads": torch.get_num_threads(),
             "precision": "bf16 products, fp32 sums" if has_fast_bf16(self.device) else "fp32",
+            "device": self.device.type,
             "hardware": describe(self.device),
             "validation": trial.best,
             "curve": trial.curve,

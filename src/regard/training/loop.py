@@ -54,8 +54,11 @@ class Answered:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Part:
-    """What a step reads of a catalogue too large to be read whole: its items, in main memory and there, and the network's tables of them as
-    leaves."""
+    """What a step reads of a catalogue too large to be read whole.
+
+    Args:
+        sample: its items, in main memory. there: the same where the network is. tables: the network's tables of them, as leaves.
+    """
 
     sample: Sample
     there: Sample

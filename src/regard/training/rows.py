@@ -75,9 +75,8 @@ class Rows:
                 value=table.data, first=state["exp_avg"], second=state["exp_avg_sq"], average=average[name]
             )
         self.begun, self.now = int(self.states[0]["step"]), 0
-        self.seen = torch.zeros(
-            len(self.whole[name].value), dtype=torch.int64
-        )  # the step each row is up to date with; in main memory, as are factors and the rows read
+        # The step that each row is up to date with; in main memory, as are the factors below and the rows that a step reads.
+        self.seen = torch.zeros(len(next(iter(tables.values()))), dtype=torch.int64)
         # What a row has missed that is up to date with step s of the run:
         self.moved = np.zeros(steps + 1)  # its weight moved by this times -m / sqrt(v),
         self.blended = np.zeros(steps + 1)  # of which so much reached the average,

@@ -85,6 +85,14 @@ def need_torch() -> None:
         raise MissingExtraError("training needs PyTorch, which is not installed", hint="pip install 'regard[train]'")
 
 
+def _check(device: str) -> None:
+    """Before anything is read or written."""
+    need_torch()
+    from regard.training.device import choose
+
+    choose(device)
+
+
 def train(
     data: Data,
     models: Models,
@@ -93,6 +101,7 @@ def train(
     steps: int | None,
     seed: int,
     resume: bool,
+    device: str | None,
     load: Callable[[Path], Model],
     progress: Progress,
 ) -> TrainReport:
@@ -103,6 +112,8 @@ def train(
         raise UsageError(f"steps is {steps}", hint="a positive number, or none to follow the budget")
     if seed < 0:
         raise UsageError(f"seed is {seed}", hint="a whole number from 0 on")
+    if device is not None:
+        _check(device)
     log = data.people()
     target = data.target(log)
     _enough(log, target)
@@ -111,7 +122,7 @@ def train(
     view = view_until(log, _end(log), target=target, content_of=data.content)
     name, folder = models.begin(resume=resume)
     limits: dict[str, Any] = {"steps": steps} if steps is not None else {"budget_seconds": allowed}
-    _fit(view, folder=folder, seed=seed, progress=progress, resume=resume, **limits)
+    _fit(view, folder=folder, seed=seed, progress=progress, resume=resume, device=device, **limits)
     card = dict(load(folder).card)
     if steps is None and _cut_short(card):
         shutil.rmtree(folder)
@@ -168,6 +179,7 @@ def evaluate(
         folder.mkdir(parents=True)
         card = load(entries[0].folder).card
         recipe = {"steps": card.get("steps"), "seed": card.get("seed", 0), "mask": split.mask}
+        recipe["device"] = "cpu" if card.get("device") == "cpu" else None  # a card of then may be gone
         _fit(split.view, folder=folder, progress=progress, resume=False, **recipe)
         (folder / "complete").touch()
     scorer = load(folder)

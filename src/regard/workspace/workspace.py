@@ -200,6 +200,7 @@ class Workspace:
         steps: int | None = None,
         seed: int = 0,
         resume: bool = True,
+        device: str | None = None,
         progress: Progress | None = None,
     ) -> TrainReport:
         """Train a model on all events; it answers from then on.
@@ -209,9 +210,10 @@ class Workspace:
             steps: train exactly so many steps instead; the same steps and seed give the same weights.
             seed: of the first weights and of every draw in training.
             resume: take up an interrupted training.
+            device: 'cpu' or 'cuda', where it runs; None = the first CUDA card if PyTorch sees one, else the CPU.
 
         Raises:
-            UsageError: the budget, the steps or the seed is off.
+            UsageError: the budget, the steps or the seed is off, or there is no such device.
             MissingExtraError: PyTorch is not installed.
             InputError: there is too little to learn from.
             ModelError: the budget was too small to learn anything; an older model stays the current one.
@@ -223,6 +225,7 @@ class Workspace:
             steps=steps,
             seed=seed,
             resume=resume,
+            device=device,
             load=self._load,
             progress=progress or Silent(),
         )
