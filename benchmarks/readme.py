@@ -47,6 +47,7 @@ TITLES: dict[str, tuple[str, str]] = {
         "混入真实日志的脚本机器人：Online Retail",
     ),
     "anomalies_taobao": ("The same in Taobao", "同上：Taobao"),
+    "gpu": ("Training on one CUDA card", "在单张 CUDA 显卡上训练"),
     "simulated": (
         "Simulated shops: does the model use what the truth depends on?",
         "模拟商店：模型是否用到了真相所依赖的信息？",
@@ -106,6 +107,24 @@ _WORDS: dict[str, tuple[str, str]] = {
         "不混入机器人时，日志自身的顾客中有 {flagged} 被判为脚本。",
     ),
     "hardware": ("{cores} cores, {machine}, {system}, Python {python}.", "{cores} 核，{machine}，{system}，Python {python}。"),
+    "gpu_what": ("What", "项目"),
+    "gpu_found": ("Found", "结果"),
+    "not_run": ("not run: {reason}", "未运行：{reason}"),
+    "no CUDA card": ("no CUDA card", "没有 CUDA 显卡"),
+    "gpu_rate": ("The card's own rate: a large product of two bf16 matrices", "显卡本身的速率：两个大型 bf16 矩阵相乘"),
+    "gpu_full": ("Training, {items} items, full softmax", "训练，{items} 件商品，完整 softmax"),
+    "gpu_sampled": ("Training, {items} items, sampled negatives", "训练，{items} 件商品，负采样"),
+    "gpu_parity": ("The loss beside the CPU's", "与 CPU 上的损失相比"),
+    "gpu_rate_found": ("{rate:,.0f} TFLOP/s", "{rate:,.0f} TFLOP/s"),
+    "gpu_speed_found": (
+        "{live:,} events/s, {share} of that rate ({ready:,} and {ready_share} with the batches ready); {peak:,} MB at most",
+        "每秒 {live:,} 条事件，为上述速率的 {share}（批次事先备好时为 {ready:,} 条、{ready_share}）；显存峰值 {peak:,} MB",
+    ),
+    "gpu_parity_found": ("{apart:.2%} apart at most, over {steps} steps", "{steps} 步之内，相差最多 {apart:.2%}"),
+    "gpu": (
+        "Width {width}, {layers} layers, {length} events of a history, batches of {tokens} tokens.",
+        "宽度 {width}，{layers} 层，历史长度 {length}，每批 {tokens} 个 token。",
+    ),
     "ingest": (
         "{events} events from one Parquet file: {ingest} s to take in, {pack} s to pack into sequences, {total} s in all, "
         "{peak} MB at most.",
@@ -139,6 +158,8 @@ def block(name: str, result: Mapping[str, Any], language: str) -> str:
         return f"{heading}{_ingest(result, column)}\n"
     if "scripts" in result:
         return f"{heading}{_anomalies(result, column)}\n"
+    if "card" in result:
+        return f"{heading}{_gpu(result, column)}\n"
     if "together" in result:
         return f"{heading}{_simulated(result, column)}\n"
     if "rows" in result and "split" in result:
@@ -223,6 +244,32 @@ def _anomalies(result: Mapping[str, Any], column: int) -> str:
     )  # fmt: skip
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return f"{table}\n\n{said}{'' if column else ' '}{_hardware(result, column)}\n\n`{result['command']}`"
+
+
+def _gpu(result: Mapping[str, Any], column: int) -> str:
+    lines = [[_WORDS[word][column] for word in ("gpu_what", "gpu_found")], ["---", "---"]]
+    for name, row in result["rows"].items():
+        items = f"{result['settings'][name]['items']:,}" if name in result["settings"] else ""
+        lines.append([_WORDS[f"gpu_{name}"][column].format(items=items), _found(name, row, column)])
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    settings, space = result["settings"]["full"], "" if column else " "
+    said = _WORDS["gpu"][column].format(**{**settings, "tokens": f"{settings['tokens']:,}"})
+    where = f"{result['card']}{'，' if column else ', '}" if result["card"] else ""
+    return f"{table}\n\n{said}{space}{where}{_hardware(result, column)}\n\n`{result['command']}`"
+
+
+def _found(name: str, row: Mapping[str, Any], column: int) -> str:
+    if "not_run" in row:
+        reason = _WORDS[row["not_run"]][column] if row["not_run"] in _WORDS else row["not_run"]
+        return _WORDS["not_run"][column].format(reason=reason)
+    if name == "rate":
+        return _WORDS["gpu_rate_found"][column].format(rate=row["flops"] / 1e12)
+    if name == "parity":
+        return _WORDS["gpu_parity_found"][column].format(apart=row["largest_difference"], steps=row["steps"])
+    live, ready = row["events_per_second"].values()
+    share, ready_share = ("–" if value is None else f"{value:.1%}" for value in row["share"].values())
+    told = {"live": live, "ready": ready, "share": share, "ready_share": ready_share, "peak": row["peak_mb"]}
+    return _WORDS["gpu_speed_found"][column].format(**told)
 
 
 def _hardware(result: Mapping[str, Any], column: int) -> str:
