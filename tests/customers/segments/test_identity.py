@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import ortho_group
+
+from regard.customers.segments.clusters import Clusters, Settings
+from regard.customers.segments.identity import Segments, _renewed, found, refit, turned
+from regard.customers.segments.people import People
+from regard.errors import UsageError
+
+QUICK = Settings(counts=(2, 3, 4, 5), widths=(4,), screen=3, rerun=6, proof=6)
+WIDTH = 8
+
+
+def _people(who: np.ndarray, *, ids: list[str] | None = None, seed: int = 0, noise: float = 0.15) -> People:
+    random = np.random.default_rng(seed)
+    states = np.eye(WIDTH)[who] + noise * random.normal(size=(len(who), WIDTH))
+    return People.of(ids or [f"c{n}" for n in range(len(who))], states=states)
+
+
+def _turned(people: People, seed: int = 0) -> People:
+    """As another training would see them: the space turned about, a little noise in it."""
+    random = np.random.default_rng(seed)
+    states = people.states @ ortho_group.rvs(WIDTH, random_state=random) * 3
+    return replace(people, states=(states + 0.1 * random.normal(size=states.shape)).astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def former() -> Segments:
+    return found(_people(np.repeat([0, 1, 2], [150, 100, 70])), QUICK)
+
+
+def test_a_turned_space_is_turned_back(former: Segments) -> None:
+    people = _turned(_people(np.repeat([0, 1, 2], [150, 100, 70])))
+    rows = np.arange(len(people))
+    back = turned(former, people.states, np.where(rows % 2, rows, -1))
+    gap = np.linalg.norm(back - former.states, axis=1)
+    assert gap.mean() < 0.2 < np.linalg.norm(people.states - former.states, axis=1).mean()
+
+
+def test_customers_keep_their_segments_in_a_turned_space(former: Segments) -> None:
+    people = _turned(_people(np.repeat([0, 1, 2], [150, 100, 70])))
+    again = refit(former, people, settings=QUICK)
+    assert again.segments.ids == former.ids == ("s1", "s2", "s3")
+    assert not again.renewed and again.stayed > 0.98
+    assert [change.kind for change in again.log] == ["kept"] * 3
+    assert again.segments.of(["c0", "c319", "stranger"]) == [*former.of(["c0", "c319"]), None]
+
+
+def test_flows_count_every_present_customer_once(former: Segments) -> None:
+    who = np.repeat([0, 1, 2, 2], [140, 100, 70, 20])
+    ids = [f"c{n}" for n in range(10, 320)] + [f"new{n}" for n in range(20)]
+    moved = np.arange(len(who)) < 15
+    people = _turned(_people(np.where(moved, 1, who), ids=ids))
+    again = refit(former, people, unchanged=~moved, settings=QUICK)
+    assert again.flows.sum() == len(people)
+    assert again.flows[-1].sum() == 20  # new customers
+    assert again.flows[0, 1] == 15  # from the first segment to the second
+    assert again.stayed > 0.98
+
+
+def test_who_moved_is_not_counted_as_having_stayed(former: Segments) -> None:
+    who = np.repeat([0, 1, 2], [150, 100, 70])
+    moved = np.arange(len(who)) < 30
+    people = _people(np.where(moved, 1, who), seed=1)
+    told, untold = (refit(former, people, unchanged=flag, settings=QUICK) for flag in (~moved, None))
+    assert told.stayed > 0.99
+    assert untold.stayed == pytest.approx(1 - 30 / len(who), abs=0.02)
+
+
+def test_segments_that_a_fresh_look_no_longer_finds_give_way() -> None:
+    before = found(_people(np.arange(300) % 2), QUICK)
+    again = refit(before, _people(2 + np.arange(300) // 2 % 5), settings=QUICK)
+    assert again.renewed and len(again.segments) == 5
+    assert not set(again.segments.ids) & set(before.ids)
+    assert {change.kind for change in again.log} == {"ended", "new"}
+    assert again.stayed == 0
+
+
+def test_splits_and_merges_are_logged_and_ids_not_used_again(former: Segments) -> None:
+    who = np.concatenate([np.repeat([0, 4], 75), np.full(170, 1)])
+    people = _people(who)
+    fresh = found(people, QUICK)
+    clusters = _as_clusters(fresh)
+    rows = np.arange(len(people))
+    segments, log = _renewed(former, rows, clusters, people, people.states)
+    told = {(change.kind, change.before, change.after) for change in log}
+    old_pair, new_halves = {"s2", "s3"}, set(segments.ids) - set(former.ids)
+    assert len(new_halves) == 2 and not new_halves & {"s1", "s2", "s3"}
+    assert segments.number == former.number + 2
+    assert any(kind == "split" and before == ("s1",) and len(after) == 2 for kind, before, after in told)
+    assert any(kind == "merged" and set(before) == old_pair for kind, before, _ in told)
+    assert ("ended", ("s1",), ()) in told
+
+
+def _as_clusters(segments: Segments) -> Clusters:
+    return Clusters(
+        space=segments.space, centroids=segments.centroids, offered=len(segments), label=segments.label,
+        stability=segments.stability,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("width", "ids", "message"), [(WIDTH, "x", "only 0 customers are in both fits"), (5, "c", "5 wide, those before 8")]
+)
+def test_what_cannot_be_matched_is_one_clear_line(former: Segments, width: int, ids: str, message: str) -> None:
+    people = _people(np.repeat([0, 1], 60), ids=[f"{ids}{n}" for n in range(120)])
+    with pytest.raises(UsageError, match=message):
+        refit(former, replace(people, states=people.states[:, :width]), settings=QUICK)
