@@ -21,6 +21,9 @@ MOST = 0.5
 WIDTHS = (1.1, 1.5)
 """Longest by shortest gap of what counts as one rhythm: a timer, and a timer with a fifth of jitter to either side."""
 
+SESSION = 1800
+"""Seconds of silence that end a session, as everywhere in Regard; a burst lies within one."""
+
 _HOUR, _HOURS = 3600, 24
 
 _PAUSE = 2.0
@@ -88,26 +91,29 @@ _TINY = 1e-9
 
 
 def bursts(gaps: Gaps) -> Found:
-    """The stretch of acts whose gaps are shorter than the shop's by the most: the highest climb of the running sum of
-    -ln(share of the shop's gaps that are as short) - 2.
+    """The stretch of acts within a session whose gaps are shorter than the shop's by the most: the highest climb of the
+    running sum of -ln(share of the shop's gaps that are as short) - 2.
 
     Source: the CUSUM of Page, 1954, here in nats of the shop's own gaps.
     """
     customers = len(gaps.count)
     step = -np.log(gaps.share(np.zeros(len(gaps.length)), gaps.length)) - _PAUSE
-    # Far below whatever came before, so that a customer's lowest point is a customer's own.
-    drop = (np.abs(step).sum() + 1.0) * gaps.owner
-    running = np.cumsum(step) - drop
-    before = np.append(0.0, running[:-1])
-    first = np.append(True, gaps.owner[1:] != gaps.owner[:-1])[: len(step)]
-    before[first] = running[first] - step[first]
-    climb = running - np.minimum.accumulate(before) if len(step) else running
+    # Each session begins far below whatever came before, so that the lowest point of a climb is its own.
+    begins = gaps.length > SESSION
+    begins[1:] |= gaps.owner[1:] != gaps.owner[:-1]
+    step[gaps.length > SESSION] = 0.0
+    running = np.cumsum(step) - (np.abs(step).sum() + 1.0) * np.cumsum(begins)
+    before = np.append(0.0, running[:-1])[: len(step)]
+    before[begins] = running[begins] - step[begins]
+    lowest = np.minimum.accumulate(before)
+    climb = running - lowest
     nats = np.zeros(customers)
     np.maximum.at(nats, gaps.owner, climb)
-    marks, count, seconds = _stretches(gaps, before, climb, nats)
+    marks, count, seconds = _stretches(gaps, before, lowest, climb, nats)
+    usual = _median(gaps.length[gaps.length <= SESSION])
     return Found(
         kind="bursts", nats=nats, asked=gaps.count >= LEAST_GAPS, marks=marks,
-        figures={"count": count, "seconds": seconds, "usual": (count - 1) * _median(gaps.sorted)},
+        figures={"count": count, "seconds": seconds, "usual": (count - 1) * usual},
     )  # fmt: skip
 
 
@@ -116,21 +122,27 @@ def _median(values: NDArray[np.float64]) -> float:
 
 
 def _stretches(
-    gaps: Gaps, before: NDArray[np.float64], climb: NDArray[np.float64], nats: NDArray[np.float64]
+    gaps: Gaps,
+    before: NDArray[np.float64],
+    lowest: NDArray[np.float64],
+    climb: NDArray[np.float64],
+    nats: NDArray[np.float64],
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
     """Events of each customer's highest climb, its acts and its seconds."""
     customers, acts = len(gaps.count), gaps.acts
-    count, seconds = np.zeros(customers, dtype=np.int64), np.zeros(customers, dtype=np.int64)
-    marked = np.zeros(len(acts.owner), dtype=bool)
+    place = np.arange(len(before))
+    bottom = np.maximum.accumulate(np.where(before == lowest, place, 0)) if len(place) else place
+    end = np.full(customers, -1)
     top = np.flatnonzero((climb == nats[gaps.owner]) & (climb > 0))
-    starts = np.cumsum(gaps.count) - gaps.count
-    for end in top.tolist():
-        who = int(gaps.owner[end])
-        begin = int(starts[who]) + int(np.argmin(before[starts[who] : end + 1]))
-        first, last = int(gaps.act[begin]) - 1, int(gaps.act[end])
-        marked[first : last + 1] = True
-        count[who], seconds[who] = last - first + 1, int(acts.time[last] - acts.time[first])
-    return marked[acts.of_event], count, seconds
+    end[gaps.owner[top]] = top
+    who = np.flatnonzero(end >= 0)
+    first, last = gaps.act[bottom[end[who]]] - 1, gaps.act[end[who]]
+    edges = np.zeros(len(acts.owner) + 1, dtype=np.int64)
+    edges[first] += 1
+    edges[last + 1] -= 1
+    count, seconds = np.zeros(customers, dtype=np.int64), np.zeros(customers, dtype=np.int64)
+    count[who], seconds[who] = last - first + 1, acts.time[last] - acts.time[first]
+    return (np.cumsum(edges)[:-1] > 0)[acts.of_event], count, seconds
 
 
 def all_hours(gaps: Gaps) -> Found:

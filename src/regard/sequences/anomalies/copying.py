@@ -44,8 +44,9 @@ def one_item(log: Log) -> Found:
 def copies(log: Log, acts: Acts) -> Found:
     """Sequences that somebody else had before: three items in a row, each run credited to the customer who had it first.
 
-    Of a customer's runs, k of n are of one and the same other customer; beside it stands how often everybody's are.
-    Items of a basket have no order and are put into one that is the same for all. Linear in the events.
+    Of a customer's runs, k of n are of one and the same other customer; beside it stands how often everybody's are. Anybody
+    might have been the other, which the surprise pays for. Items of a basket have no order and are put into one that is the
+    same for all. Linear in the events.
     """
     customers = len(log)
     rows, end, runs = _runs(log, acts)
@@ -59,7 +60,8 @@ def copies(log: Log, acts: Acts) -> Found:
     of = np.bincount(owner, minlength=customers)
     key, where, count = np.unique(owner[taken] * customers + first[taken], return_inverse=True, return_counts=True)
     who, source = np.divmod(key, customers)
-    nats = excess(count, of[who], (np.bincount(first[taken], minlength=customers) / max(1, len(runs)))[source])
+    base = np.bincount(first[taken], minlength=customers) / max(1, len(runs))
+    nats = excess(count, of[who], base[source]) - np.log(max(1, customers))
     best = np.zeros(customers)
     np.maximum.at(best, who, nats)
     chosen = np.full(customers, -1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from regard.sequences.anomalies.acts import Acts
+from regard.sequences.anomalies.automation import SESSION
 from regard.sequences.anomalies.found import Found
 from regard.sequences.anomalies.surprise import excess, usual
 from regard.sequences.log import Log
@@ -14,9 +15,6 @@ LEAST_PAIRS = 5
 
 NEEDS = ("device", "place")
 """Columns that tell people apart. Not the channel: one person orders in the app and collects in the shop."""
-
-SESSION = 1800
-"""Seconds of silence that end a session, as everywhere in Regard; within it, a person stays where she is."""
 
 
 def sharing(log: Log, acts: Acts) -> Found:

@@ -12,12 +12,18 @@ Floats = NDArray[np.float64]
 CHANCE = 0.1
 """Customers of the whole shop expected beyond the limit by chance: of ten shops, one accuses somebody wrongly."""
 
+ENOUGH = 30
+"""Acts that make a share known to about a tenth."""
+
 _MIDDLE, _HIGH = 0.5, 0.9
 """Quantiles between which the spread is read: a tenth of the customers may be bots before they widen it."""
 
 
 def excess(count: NDArray[Any], of: NDArray[Any], base: NDArray[Any] | float) -> Floats:
     """Nats by which `count` of `of` is more than a share of `base` would give; 0 where it is not more.
+
+    More than `ENOUGH` acts count as so many of the same share: people differ in their shares, and what a thousand acts tell
+    with certainty is still only somebody's way.
 
     Args:
         count: int [B] acts of the kind looked for. of: int [B] acts in all.
@@ -33,7 +39,7 @@ def excess(count: NDArray[Any], of: NDArray[Any], base: NDArray[Any] | float) ->
     # A share never seen in the shop is as rare as one act in all of them.
     least = 1.0 / max(2.0, of.sum())
     base = np.clip(np.asarray(base, dtype=np.float64), least, 1 - _TINY)
-    nats = of * (_times_log(share, share / base) + _times_log(1 - share, (1 - share) / (1 - base)))
+    nats = np.minimum(of, ENOUGH) * (_times_log(share, share / base) + _times_log(1 - share, (1 - share) / (1 - base)))
     return np.where(share > base, nats, 0.0)
 
 

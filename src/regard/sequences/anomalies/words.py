@@ -22,8 +22,8 @@ REASONS: dict[str, tuple[str, str]] = {
         "{of} 次间隔中有 {count} 次落在 {low} 到 {high} 之间",
     ),
     "bursts": (
-        "{count} acts within {seconds}; with the shop's usual gaps it would be {usual}",
-        "{seconds}内行动 {count} 次；按商店通常的间隔需要 {usual}",
+        "{count} acts within {seconds}; at the usual pace of a session it would be {usual}",
+        "{seconds}内行动 {count} 次；按会话中通常的节奏需要 {usual}",
     ),
     "all_hours": (
         "{count} acts in {hours} of the 24 hours of the day, never eight free in a row",
