@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import ortho_group
 
 from regard.customers.segments.clusters import Clusters, Settings
-from regard.customers.segments.identity import Segments, _renewed, found, refit, turned
+from regard.customers.segments.identity import Segments, _renewed, brought, found, refit
 from regard.customers.segments.people import People
 from regard.errors import UsageError
 
@@ -36,9 +36,26 @@ def former() -> Segments:
 def test_a_turned_space_is_turned_back(former: Segments) -> None:
     people = _turned(_people(np.repeat([0, 1, 2], [150, 100, 70])))
     rows = np.arange(len(people))
-    back = turned(former, people.states, np.where(rows % 2, rows, -1))
+    back = brought(former, people.states, np.where(rows % 2, rows, -1))
     gap = np.linalg.norm(back - former.states, axis=1)
     assert gap.mean() < 0.2 < np.linalg.norm(people.states - former.states, axis=1).mean()
+
+
+def test_a_stretched_space_is_brought_back_better_by_many_than_by_few(former: Segments) -> None:
+    people = _people(np.repeat([0, 1, 2], [150, 100, 70]))
+    states = people.states * np.linspace(0.4, 2.5, WIDTH).astype(np.float32)
+    rows = np.arange(len(people))
+    many, few = (brought(former, states, np.where(rows % every == 0, rows, -1)) for every in (1, 20))
+    gap = [float(np.linalg.norm(back - former.states, axis=1).mean()) for back in (many, few)]
+    assert gap[0] < 0.2 and gap[0] < 0.8 * gap[1]
+
+
+def test_week_upon_week_of_noise_does_not_draw_customers_together(former: Segments) -> None:
+    people = _people(np.repeat([0, 1, 2], [150, 100, 70]))
+    rows, segments = np.arange(len(people)), former
+    for week in range(20):
+        segments = replace(segments, states=brought(segments, _turned(people, seed=week).states, rows))
+    assert segments.states.var(axis=0).sum() == pytest.approx(former.states.var(axis=0).sum(), rel=0.01)
 
 
 def test_customers_keep_their_segments_in_a_turned_space(former: Segments) -> None:
@@ -86,7 +103,7 @@ def test_splits_and_merges_are_logged_and_ids_not_used_again(former: Segments) -
     fresh = found(people, QUICK)
     clusters = _as_clusters(fresh)
     rows = np.arange(len(people))
-    segments, log = _renewed(former, rows, clusters, people, people.states)
+    segments, log = _renewed(former, rows, clusters, people)
     told = {(change.kind, change.before, change.after) for change in log}
     old_pair, new_halves = {"s2", "s3"}, set(segments.ids) - set(former.ids)
     assert len(new_halves) == 2 and not new_halves & {"s1", "s2", "s3"}

@@ -37,14 +37,14 @@ class Settings:
     """
 
     bar: float = 0.85
-    counts: tuple[int, ...] = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20)
+    counts: tuple[int, ...] = (2, 3, 4, 5, 6, 8, 10, 12, 15, 20)
     widths: tuple[int, ...] = (4, 8, 16)
-    screen: int = 6
-    rerun: int = 24
-    proof: int = 50
-    finalists: int = 5
-    sample: int = 20_000
-    screened: int = 4_000
+    screen: int = 5
+    rerun: int = 16
+    proof: int = 30
+    finalists: int = 4
+    sample: int = 8_000
+    screened: int = 2_000
     members: int = 25
     seed: int = 0
 

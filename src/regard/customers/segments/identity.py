@@ -1,9 +1,10 @@
 """Segments that stay who they are when the model is refitted, and a log of those that do not.
 
 A refitted encoder turns and stretches its space, so cluster numbers and even centroids of two fits mean nothing to each
-other. Here the new states are turned onto the former ones by the customers that both fits know (orthogonal Procrustes,
-Schönemann 1966), and everybody is assigned to the former centroids. No rule holds anybody where they were: who keeps
-doing the same keeps the segment because the centroid stands still.
+other. Here the new states are brought onto the former ones by the customers that both fits know, with the linear map
+that fits them best, shrunk towards a mere turn (orthogonal Procrustes, Schönemann 1966) where they are few, and with
+the spread they had (optimal transport between Gaussians). Everybody is then assigned to the former centroids. No rule
+holds anybody where they were: who keeps doing the same keeps the segment because the centroid stands still.
 
 Clusters are also looked for afresh. Where most customers lie in segments that a fresh look no longer finds, the fresh
 clusters take over, matched one to one by overlap (the Hungarian method on Jaccard); what survives, splits, merges,
@@ -48,7 +49,7 @@ class Segments:
             of clusters that are not offered.
         stability: float64 [S], mean bootstrap Jaccard when the segment was last looked for.
         customers: ids of N customers.
-        states: float32 [N, D], of length one, turned into the space of the first fit.
+        states: float32 [N, D], brought into the space of the fit in which the clusters were found.
         label: int64 [N], segment of each customer, -1 for none.
     """
 
@@ -136,14 +137,14 @@ def refit(
     """
     same = np.ones(len(people), dtype=bool) if unchanged is None else unchanged
     before = former.customers.codes(people.customers.ids.to_pylist())
-    states = turned(former, people.states, np.where(same, before, -1))
+    states = brought(former, people.states, np.where(same, before, -1))
     label = assigned(former.space, former.centroids, len(former), states)
-    fresh = cluster(states, settings)
+    fresh = cluster(people.states, settings)
     again = jaccard(label, fresh.label, len(former), fresh.offered).max(axis=1, initial=0)
     size = np.bincount(label[label >= 0], minlength=len(former))
     renewed = bool(size[again > SAME].sum() <= SAME * size.sum())
     if renewed:
-        segments, log = _renewed(former, before, fresh, people, states)
+        segments, log = _renewed(former, before, fresh, people)
     else:
         segments = replace(former, customers=people.customers, states=states, label=label)
         log = tuple(
@@ -162,8 +163,8 @@ def refit(
     )
 
 
-def turned(former: Segments, states: NDArray[np.float32], before: NDArray[np.int64]) -> NDArray[np.float32]:
-    """States of length one, float32 [N, D], turned and stretched onto those of the former fit.
+def brought(former: Segments, states: NDArray[np.float32], before: NDArray[np.int64]) -> NDArray[np.float32]:
+    """States of length one, float32 [N, D], brought onto those of the former fit.
 
     Args: former: the fit before. states: float32 [N, D]. before: int64 [N], row of the former fit, -1 for no anchor.
 
@@ -183,9 +184,24 @@ def turned(former: Segments, states: NDArray[np.float32], before: NDArray[np.int
     whole = unit(states).astype(np.float64)
     new, old = whole[anchors], former.states[before[anchors]].astype(np.float64)
     centre, target = new.mean(axis=0), old.mean(axis=0)
-    rotation, total = linalg.orthogonal_procrustes(new - centre, old - target)
-    stretch = total / max(float(((new - centre) ** 2).sum()), 1e-12)
-    return np.asarray((whole - centre) @ rotation * stretch + target, dtype=np.float32)
+    new, old = new - centre, old - target
+    square = new.T @ new
+    rotation, total = linalg.orthogonal_procrustes(new, old)
+    turn = rotation * total / max(float(np.trace(square)), 1e-12)
+    prior = max(float(np.trace(square)) / len(new), 1e-12) * np.eye(len(square))  # as much as D customers say
+    bring = linalg.solve(square + prior, new.T @ old + prior @ turn, assume_a="pos")
+    # A fit shrinks what it is unsure of, and week upon week that would add up: the spread of the former is given back.
+    there, here = _root(bring.T @ square @ bring, 0.5), old.T @ old
+    back = _root(there @ there, -0.5)
+    bring = bring @ back @ _root(there @ here @ there, 0.5) @ back
+    return np.asarray((whole - centre) @ bring + target, dtype=np.float32)
+
+
+def _root(square: NDArray[np.float64], power: float) -> NDArray[np.float64]:
+    """A power of a symmetric matrix float64 [D, D] without negative eigenvalues; those near zero count as small."""
+    size, axes = linalg.eigh(square)
+    size = np.maximum(size, max(1e-6 * float(size[-1]), 1e-12))
+    return np.asarray((axes * size**power) @ axes.T, dtype=np.float64)
 
 
 def _segments(
@@ -198,7 +214,7 @@ def _segments(
 
 
 def _renewed(
-    former: Segments, before: NDArray[np.int64], fresh: Clusters, people: People, states: NDArray[np.float32]
+    former: Segments, before: NDArray[np.int64], fresh: Clusters, people: People
 ) -> tuple[Segments, tuple[Change, ...]]:
     """The fresh clusters, each with the id of the former segment that it is most like, or a new one."""
     known = np.flatnonzero(before >= 0)
@@ -210,7 +226,7 @@ def _renewed(
     for new in range(fresh.offered):
         number += new not in heir
         ids.append(former.ids[heir[new]] if new in heir else f"s{number}")
-    segments = _segments(fresh, tuple(ids), number, people.customers, states)
+    segments = _segments(fresh, tuple(ids), number, people.customers, unit(people.states))
     return segments, tuple(_changes(former.ids, segments.ids, overlap(was, now, len(former), fresh.offered), alike))
 
 

@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 STARTS = 4
-"""Seedings, of which the tightest result counts: one alone is at times stuck in a poor optimum."""
+"""Seedings, of which the tightest counts: one alone is at times stuck in a poor optimum."""
+
+GLANCE = 5
+"""Iterations after which it is told which seeding is the tightest; only that one is finished."""
 
 ROUNDS = 60
 """Iterations at most; on real states most runs stand still after some 20."""
@@ -33,8 +36,8 @@ def kmeans(
     >>> kmeans(points, 2, np.random.default_rng(0)).tolist()
     [[9.0, 1.0], [0.0, 0.5]]
     """
-    runs = [lloyd(points, seeds(points, count, random)) for _ in range(starts)]
-    centroids = min(runs, key=lambda run: run[1])[0]
+    runs = [lloyd(points, seeds(points, count, random), rounds=GLANCE) for _ in range(starts)]
+    centroids = lloyd(points, min(runs, key=lambda run: run[1])[0])[0]
     size = np.bincount(nearest(points, centroids)[0], minlength=count)
     ordered: NDArray[np.float32] = centroids[np.argsort(-size, kind="stable")]
     return ordered
@@ -55,14 +58,16 @@ def seeds(points: NDArray[np.float32], count: int, random: np.random.Generator) 
     return points[chosen]
 
 
-def lloyd(points: NDArray[np.float32], centroids: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
+def lloyd(
+    points: NDArray[np.float32], centroids: NDArray[np.float32], *, rounds: int = ROUNDS
+) -> tuple[NDArray[np.float32], float]:
     """Centroids float32 [K, P] that Lloyd's iterations reach from the given ones, and the sum of squared distances.
 
     A cluster that runs empty takes the point farthest from its centroid.
     """
     count = len(centroids)
     label = np.full(len(points), -1)
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         found, gap = nearest(points, centroids)
         moved = int((found != label).sum())
         label = found
