@@ -85,6 +85,25 @@ CHINESE = {
     "what an item's score loses while five events are deleted": "删除五个事件期间商品得分的平均下降",
     "deleted first": "先删除",
     "loss": "下降",
+    "{n} unusual customer left out of training|{n} unusual customers left out of training": "{n} 位异常顾客不参与训练",
+    "too few customers to say what that changes": "顾客太少，无法说明这带来的变化",
+    "NDCG@10 of {n} other customer: {without} without them, {with} with them, difference {difference} ({interval})|"
+    "NDCG@10 of {n} other customers: {without} without them, {with} with them, difference {difference} ({interval})": (
+        "其余 {n} 位顾客的 NDCG@10：不含他们时 {without}，包含时 {with}，差值 {difference}（{interval}）"
+    ),
+    # anomalies
+    "{n} unusual customer|{n} unusual customers": "{n} 位异常顾客",
+    "nobody stands out": "没有异常的顾客",
+    "not looked for: {kind}, as {why}": "未检查：{kind}，因为{why}",
+    "Days unlike those before": "与以往不同的日子",
+    "Columns whose values shift": "取值发生偏移的列",
+    "the latest week against all before": "最近一周与此前全部相比",
+    "day": "日期",
+    "behaviour": "行为",
+    "events": "事件数",
+    "expected": "预期",
+    "usual at most": "通常上限",
+    "moved most": "变化最大",
     # recommend, similar, intent, explain
     "{customers}, {rows} in {path}": "{customers}，{rows}，写入 {path}",
     "anonymous": "匿名访客",

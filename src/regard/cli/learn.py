@@ -43,6 +43,13 @@ def train(
             "--device", metavar="cpu|cuda", help="Where it runs; by default on a CUDA card where there is one."
         ),
     ] = None,
+    leave_out_anomalies: Annotated[
+        bool,
+        typer.Option(
+            "--leave-out-anomalies",
+            help="Train without unusual customers, and say what that changes; shares the budget.",
+        ),
+    ] = False,
 ) -> None:
     """Train a model on all events."""
     import regard
@@ -50,7 +57,7 @@ def train(
     shop = regard.open(folder)
     say = screen.speak(shop.config.language)
     how: dict[str, Any] = {"budget": budget, "steps": steps, "seed": seed, "resume": resume, "device": device}
-    report = shop.train(**how, progress=screen.progress)
+    report = shop.train(**how, leave_out_anomalies=leave_out_anomalies, progress=screen.progress)
     screen.show(report.to_json(), lambda out: _trained(out, report, folder, say))
 
 
@@ -64,8 +71,32 @@ def _trained(out: Console, report: TrainReport, folder: str, say: Words) -> None
             said = value if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else f"{value:,.5g}"
             made.add_row(say.known.card(name), said)
     out.print(made)
+    _left_out(out, report.left_out, say)
     commands = f"regard evaluate {folder}, regard recommend {folder} CUSTOMER --why"
     out.print(Text(say("next: {command}", command=commands), style="dim"))
+
+
+def _left_out(out: Console, left_out: dict[str, Any] | None, say: Words) -> None:
+    if left_out is None:
+        return
+    from regard.sequences.anomalies import words
+
+    many = "{n} unusual customer left out of training|{n} unusual customers left out of training"
+    kinds = say.joined(f"{words.name(kind, say.language)} {count:,}" for kind, count in left_out["kinds"].items())
+    heading(out, say.count(many, left_out["customers"]), note=kinds)
+    if left_out["change"] is None:
+        out.print(say("too few customers to say what that changes"))
+        return
+    found = {name: left_out["change"][name] for name in ("with", "without", "difference")}
+    figures = {name: _number(each["mean"], "+" if name == "difference" else "") for name, each in found.items()}
+    told = say.count(
+        "NDCG@10 of {n} other customer: {without} without them, {with} with them, difference {difference} ({interval})|"
+        "NDCG@10 of {n} other customers: {without} without them, {with} with them, difference {difference} ({interval})",
+        found["difference"]["n"],
+        interval=_interval(found["difference"], say, "+"),
+        **figures,
+    )
+    out.print(Text(told))
 
 
 def evaluate(

@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from regard.config import Config
+from regard.sequences.anomalies import Anomalies, judge
 from regard.sequences.log import Log
 from regard.sequences.view import Content
 from regard.sequences.vocabulary import Vocabulary
@@ -45,21 +46,35 @@ class Data:
 
         return read_log(self._store)
 
-    def people(self, cut: int | None = None) -> Log:
+    def people(self, cut: int | None = None, *, anomalies: bool = True) -> Log:
         """The events of everybody but bot-like customers: what is learned from and judged on.
 
         Args:
             cut: seconds since 1970 UTC; who is bot-like and what is merchandise is then judged by the events before it
                 alone, so that nothing that came later can leave anybody or anything out. None = by all events.
+            anomalies: False leaves out whoever `anomalies` flags as well.
         """
         from regard.events.store import utc
 
-        log, before = self.log(), None if cut is None else utc(cut)
-        if before is not None:
-            services = [service.item for service in self._store.services(before=before)]
-            log = replace(log, merchandise=~_named(log.items, services))
-        bot = _named(log.customers, self._store.bots(before=before))
-        return log.where(~bot[log.owner]) if bot.any() else log
+        log = self._sold(cut)
+        out = _named(log.customers, self._store.bots(before=None if cut is None else utc(cut)))
+        if not anomalies:
+            out = out | judge(log, before=cut).flagged
+        return log.where(~out[log.owner]) if out.any() else log
+
+    def anomalies(self, cut: int | None = None) -> Anomalies:
+        """Every customer's anomalies, by the events before the cut; None = by all events."""
+        return judge(self._sold(cut), before=cut)
+
+    def _sold(self, cut: int | None) -> Log:
+        """Every event, and what was merchandise by the events before the cut."""
+        from regard.events.store import utc
+
+        log = self.log()
+        if cut is None:
+            return log
+        services = [service.item for service in self._store.services(before=utc(cut))]
+        return replace(log, merchandise=~_named(log.items, services))
 
     def content(self, items: Vocabulary, before: int | None) -> Content:
         """What was known of these items before that second; None = all that is known."""

@@ -20,6 +20,7 @@ from regard.progress import Progress
 from regard.sequences.log import DAY, Log
 from regard.sequences.split import last_cut, leave_one_out, midnight, time_split, view_until
 from regard.sequences.view import Content, Split, View
+from regard.workspace import leaving
 from regard.workspace.data import Data
 from regard.workspace.models import Models, Registered
 
@@ -42,12 +43,15 @@ class TrainReport:
     Args:
         model: id of the new model. folder: where it is. seconds: wall time of everything.
         card: the model card's figures.
+        left_out: which anomalies it was trained without and what that changed (see `leaving`); None where nothing was
+            asked to be left out.
     """
 
     model: str
     folder: str
     seconds: float
     card: dict[str, Any]
+    left_out: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain types."""
@@ -102,10 +106,14 @@ def train(
     seed: int,
     resume: bool,
     device: str | None,
+    leave_out_anomalies: bool,
     load: Callable[[Path], Model],
     progress: Progress,
 ) -> TrainReport:
-    """Fit on all events, register the model, make it the current one."""
+    """Fit on all events, register the model, make it the current one.
+
+    Where anomalies are left out, the budget is shared with the two trainings that tell what this changes.
+    """
     began = time.monotonic()
     allowed = seconds(budget)
     if steps is not None and steps < 1:
@@ -114,10 +122,12 @@ def train(
         raise UsageError(f"seed is {seed}", hint="a whole number from 0 on")
     if device is not None:
         _check(device)
-    log = data.people()
+    log = data.people(anomalies=not leave_out_anomalies)
     target = data.target(log)
     _enough(log, target)
     need_torch()
+    if leave_out_anomalies:
+        allowed /= leaving.FITS
     version = data.version
     view = view_until(log, _end(log), target=target, content_of=data.content)
     name, folder = models.begin(resume=resume)
@@ -128,8 +138,16 @@ def train(
         shutil.rmtree(folder)
         count = f"{card['steps']} step{'' if card['steps'] == 1 else 's'}"
         raise ModelError(f"the budget was enough for {count} only: nothing was learned", hint="give more --budget")
+    left_out = leaving.told(data.anomalies()) if leave_out_anomalies else None
+    if left_out is not None:
+        leaving.keep(folder, left_out)
     models.add(name, version)
-    return TrainReport(model=name, folder=str(folder), seconds=round(time.monotonic() - began, 1), card=card)
+    if left_out is not None and left_out["customers"]:
+        how = {"steps": card["steps"], "seed": seed, "device": device}
+        left_out["change"] = leaving.change(data, fit=_fit, load=load, progress=progress, **how)
+        leaving.keep(folder, left_out)
+    took = round(time.monotonic() - began, 1)
+    return TrainReport(model=name, folder=str(folder), seconds=took, card=card, left_out=left_out)
 
 
 def _cut_short(card: Mapping[str, Any]) -> bool:
@@ -169,7 +187,8 @@ def evaluate(
     entries = models.all()
     if not entries:
         raise ModelError("there is no trained model to evaluate", hint=f"regard train {models.folder.parent}")
-    log, split = asked(data, days=days, mask=mask)
+    whole = leaving.kept(entries[0].folder) is None
+    log, split = asked(data, days=days, mask=mask, anomalies=whole)
     if len(split) == 0:
         raise _nobody(split)
     folder = _kept_in(cache, entries[0], data.version, split)
@@ -211,19 +230,19 @@ def _nobody(split: Split) -> InputError:
     )
 
 
-def asked(data: Data, *, days: int, mask: str | None) -> tuple[Log, Split]:
+def asked(data: Data, *, days: int, mask: str | None, anomalies: bool = True) -> tuple[Log, Split]:
     """The whole log and the question of an evaluation: the time split wherever there is a clock, else leave-one-out.
 
-    Whatever is judged by rule (who is bot-like, what is merchandise, which behaviour is the target) is judged as of the
-    cut: events after it are answers and nothing else.
+    Whatever is judged by rule (who is bot-like, who is an anomaly where these are left out, what is merchandise, which
+    behaviour is the target) is judged as of the cut: events after it are answers and nothing else.
     """
     log = data.log()
     if log.clock != "clock" or log.events == 0:
-        log = data.people()
+        log = data.people(anomalies=anomalies)
         return log, leave_one_out(log, target=data.target(log), content_of=data.content, mask=mask)
     _has_past(log, days)
     cut = last_cut(log, days)
-    log = data.people(cut)
+    log = data.people(cut, anomalies=anomalies)
     target = data.target(log.where(log.time < cut))
     return log, time_split(log, target=target, content_of=data.content, days=days, cut=cut, mask=mask)
 

@@ -18,6 +18,7 @@ from regard.progress import Progress
 from regard.report import Attention, Customer, Deed, ReportData, Totals
 from regard.report import write as write_page
 from regard.sequences.log import DAY, Log
+from regard.workspace import leaving
 from regard.workspace.models import Models
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def gather(store: Store, models: Models, shop: Shop, notes: tuple[str, ...]) -> 
     version = shop.ranker.version if shop.ranker else None
     entry = models.get(version) if version else next(iter(models.all()), None)
     card = dict(shop.model.card) if shop.model else {}
+    if entry and version and (left_out := leaving.kept(entry.folder)):
+        card |= leaving.told_briefly(left_out)
     chosen, now = shown_customers(shop), datetime.now(UTC)
     return ReportData(
         shop=store.folder.resolve().name,

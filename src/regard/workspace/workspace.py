@@ -20,7 +20,7 @@ from regard.insight.similar import SimilarItems
 from regard.insight.trends import NewItems, Trending
 from regard.progress import Progress, Silent
 from regard.sequences.log import Log
-from regard.workspace import learning
+from regard.workspace import learning, oddities
 from regard.workspace.answering import Answering, unproven
 from regard.workspace.data import Data
 from regard.workspace.learning import TrainReport
@@ -201,6 +201,7 @@ class Workspace:
         seed: int = 0,
         resume: bool = True,
         device: str | None = None,
+        leave_out_anomalies: bool = False,
         progress: Progress | None = None,
     ) -> TrainReport:
         """Train a model on all events; it answers from then on.
@@ -211,6 +212,8 @@ class Workspace:
             seed: of the first weights and of every draw in training.
             resume: take up an interrupted training.
             device: 'cpu' or 'cuda', where it runs; None = the first CUDA card if PyTorch sees one, else the CPU.
+            leave_out_anomalies: train without the customers whom `anomalies` flags, and find out what that changes, by two
+                more trainings: the budget is shared, `steps` are those of each.
 
         Raises:
             UsageError: the budget, the steps or the seed is off, or there is no such device.
@@ -226,9 +229,25 @@ class Workspace:
             seed=seed,
             resume=resume,
             device=device,
+            leave_out_anomalies=leave_out_anomalies,
             load=self._load,
             progress=progress or Silent(),
         )
+
+    def anomalies(
+        self, customer: str | int | None = None, n: int = 20, *, language: str | None = None
+    ) -> oddities.AnomalyReport:
+        """Customers unlike the shop's own, days and columns unlike their past, and the events that show it.
+
+        Args:
+            customer: id; None = the n most unusual of all. language: of the reasons; None = the workspace's.
+
+        Raises:
+            InputError: nobody has that id.
+            UsageError: n is below one.
+        """
+        said = language or self.config.language
+        return oddities.report(self._data.anomalies(), _id(customer), n, said)
 
     def evaluate(self, *, days: int = 30, mask: str | None = None, progress: Progress | None = None) -> Evaluation:
         """The current model's recipe against every baseline, on events that neither has seen.
