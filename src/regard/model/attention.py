@@ -67,7 +67,9 @@ def read_bias(
     allowed |= (place[:, None] == place[None, :events])[None]
     ago = (days[:, None, :events] - days[:, :, None]).clamp(min=0)  # [B, T, L]
     back = (rank[:, :, None] - rank[:, None, :events]).clamp(min=0)
-    shut = torch.tensor(float("-inf"), device=days.device)
+    shut = days.new_full(
+        (), float("-inf")
+    )  # made where it is wanted: a card would wait for a number that is copied there
     bias = days.new_empty(len(days), len(time_scales), tokens, 1 + events)
     bias[..., 0] = 0
     for head, scales in enumerate(zip(time_scales, back_scales, strict=True)):
