@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
@@ -12,6 +12,7 @@ from regard.metrics import decile_mape, mae, normalised_gini, rmse, spearman, to
 _STARS = st.lists(st.tuples(st.floats(0, 5), st.floats(0, 5)), min_size=1, max_size=30)
 
 
+@settings(deadline=None)
 @given(_STARS)
 def test_errors_agree_with_scikit_learn(pairs: list[tuple[float, float]]) -> None:
     actual, predicted = np.array(pairs).T
@@ -53,6 +54,7 @@ def test_gini_is_the_published_one_with_ties_in_random_order() -> None:
         assert normalised_gini(actual, predicted) == pytest.approx(gini_plainly(actual, predicted), abs=0.02)
 
 
+@settings(deadline=None)
 @given(_SPENT)
 def test_a_weight_is_that_many_rows(rows: list[tuple[float, int, int]]) -> None:
     actual, predicted, count = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
@@ -61,6 +63,7 @@ def test_a_weight_is_that_many_rows(rows: list[tuple[float, int, int]]) -> None:
         assert measure(actual, predicted, count) == pytest.approx(measure(actual[again], predicted[again]), nan_ok=True)
 
 
+@settings(deadline=None)
 @given(_SPENT)
 def test_spearman_agrees_with_scipy(rows: list[tuple[float, int, int]]) -> None:
     actual, predicted, _ = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))

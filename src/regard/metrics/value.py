@@ -47,9 +47,7 @@ def total_bias(actual: Floats, predicted: Floats, weight: Floats | None = None) 
     >>> round(total_bias(np.array([0.0, 10.0]), np.array([4.0, 5.0])), 4)
     -0.1
     """
-    weight = _weights(actual, weight)
-    total = float(np.sum(weight * actual))
-    return float(np.sum(weight * predicted)) / total - 1 if total else float("nan")
+    return float(total_biases(actual, predicted, _weights(actual, weight))[0])
 
 
 def normalised_gini(actual: Floats, predicted: Floats, weight: Floats | None = None) -> float:
@@ -63,9 +61,7 @@ def normalised_gini(actual: Floats, predicted: Floats, weight: Floats | None = N
     >>> normalised_gini(np.array([0.0, 5.0, 1.0]), np.array([1.0, 9.0, 2.0]))
     1.0
     """
-    weight = _weights(actual, weight)
-    best = _gathered(actual, actual, weight)
-    return _gathered(actual, predicted, weight) / best if best else float("nan")
+    return float(normalised_ginis(actual, predicted, _weights(actual, weight))[0])
 
 
 def decile_mape(actual: Floats, predicted: Floats, weight: Floats | None = None, *, bins: int = BINS) -> float:
@@ -78,20 +74,7 @@ def decile_mape(actual: Floats, predicted: Floats, weight: Floats | None = None,
     >>> decile_mape(np.array([1.0, 1.0, 4.0, 4.0]), np.array([1.0, 2.0, 4.0, 4.0]), bins=2)
     0.25
     """
-    weight = _weights(actual, weight)
-    order = np.argsort(predicted, kind="stable")
-    actual, predicted, weight = np.asarray(actual)[order], np.asarray(predicted)[order], weight[order]
-    total = float(weight.sum())
-    if not total > 0:
-        return float("nan")
-    middle = np.cumsum(weight) - weight / 2
-    bin_of = np.minimum((bins * middle / total).astype(np.int64), bins - 1)
-    came = np.bincount(bin_of, weights=weight * actual, minlength=bins)
-    told = np.bincount(bin_of, weights=weight * predicted, minlength=bins)
-    used = np.bincount(bin_of, weights=weight, minlength=bins) > 0
-    if not np.all(came[used] > 0):
-        return float("nan")
-    return float(np.mean(np.abs(told - came)[used] / came[used]))
+    return float(decile_mapes(actual, predicted, _weights(actual, weight), bins=bins)[0])
 
 
 def spearman(actual: Floats, predicted: Floats, weight: Floats | None = None) -> float:
@@ -100,32 +83,78 @@ def spearman(actual: Floats, predicted: Floats, weight: Floats | None = None) ->
     >>> round(spearman(np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0])), 4)
     0.5
     """
-    weight = _weights(actual, weight)
-    total = float(weight.sum())
-    if not total > 0:
-        return float("nan")
-    ranks = [_ranks(values, weight) - (total + 1) / 2 for values in (actual, predicted)]
-    spread = [float(np.sum(weight * rank**2)) for rank in ranks]
-    product = spread[0] * spread[1]
-    return float(np.sum(weight * ranks[0] * ranks[1]) / np.sqrt(product)) if product > 0 else float("nan")
+    return float(spearmans(actual, predicted, _weights(actual, weight))[0])
+
+
+def total_biases(actual: Floats, predicted: Floats, weights: Floats) -> NDArray[np.float64]:
+    """float64 [R], `total_bias` for each row of `weights` float [R, n], such as the draws of a bootstrap."""
+    total = weights @ actual
+    return np.where(total != 0, weights @ predicted / np.where(total != 0, total, 1) - 1, np.nan)
+
+
+def normalised_ginis(actual: Floats, predicted: Floats, weights: Floats) -> NDArray[np.float64]:
+    """float64 [R], `normalised_gini` for each row of `weights` float [R, n]."""
+    best = _gathered(actual, actual, weights)
+    return np.where(best != 0, _gathered(actual, predicted, weights) / np.where(best != 0, best, 1), np.nan)
+
+
+def decile_mapes(actual: Floats, predicted: Floats, weights: Floats, *, bins: int = BINS) -> NDArray[np.float64]:
+    """float64 [R], `decile_mape` for each row of `weights` float [R, n]."""
+    order = np.argsort(predicted, kind="stable")
+    ordered = weights[:, order]
+    total = ordered.sum(axis=1, keepdims=True)
+    middle = np.cumsum(ordered, axis=1) - ordered / 2
+    bin_of = np.minimum((bins * middle / np.where(total > 0, total, 1)).astype(np.int64), bins - 1)
+    bin_of += bins * np.arange(len(weights))[:, None]
+    came, told, count = (
+        np.bincount(bin_of.ravel(), weights=(ordered * values).ravel(), minlength=len(weights) * bins).reshape(-1, bins)
+        for values in (np.asarray(actual)[order], np.asarray(predicted)[order], 1.0)
+    )
+    used = count > 0
+    off = np.abs(told - came) / np.where(came > 0, came, np.nan)
+    share = np.where(used, off, 0.0).sum(axis=1) / np.maximum(used.sum(axis=1), 1)
+    return np.where(used.any(axis=1), share, np.nan)
+
+
+def spearmans(actual: Floats, predicted: Floats, weights: Floats) -> NDArray[np.float64]:
+    """float64 [R], `spearman` for each row of `weights` float [R, n]."""
+    middle = (weights.sum(axis=1, keepdims=True) + 1) / 2
+    ours, theirs = (_ranks(values, weights) - middle for values in (predicted, actual))
+    spread = (weights * ours**2).sum(axis=1) * (weights * theirs**2).sum(axis=1)
+    product = (weights * ours * theirs).sum(axis=1)
+    return np.where(spread > 0, product / np.sqrt(np.where(spread > 0, spread, 1)), np.nan)
 
 
 def _weights(actual: Floats, weight: Floats | None) -> NDArray[np.float64]:
-    return np.ones(len(actual)) if weight is None else np.asarray(weight, np.float64)
+    return np.ones((1, len(actual))) if weight is None else np.asarray(weight, np.float64)[None]
 
 
-def _gathered(actual: Floats, scores: Floats, weight: NDArray[np.float64]) -> float:
-    """Twice the mean share of `actual` gathered down the scores, less 1; 0 where there is nothing to gather."""
-    _, group = np.unique(-np.asarray(scores, np.float64), return_inverse=True)
-    count, amount = np.bincount(group, weights=weight), np.bincount(group, weights=weight * actual)
-    total, people = float(amount.sum()), float(count.sum())
-    if not (total > 0 and people > 0):
-        return 0.0
-    before = np.cumsum(amount) - amount
-    return float(2 * np.sum(count * before + amount * (count + 1) / 2) / (total * people) - 1)
+def _gathered(actual: Floats, scores: Floats, weights: Floats) -> NDArray[np.float64]:
+    """float64 [R], twice the mean share of `actual` gathered down the scores, less 1; 0 where there is nothing to gather."""
+    order, starts = _runs(-np.asarray(scores, np.float64))
+    if not len(order):
+        return np.zeros(len(weights))
+    ordered = weights[:, order]
+    count = np.add.reduceat(ordered, starts, axis=1)
+    amount = np.add.reduceat(ordered * np.asarray(actual)[order], starts, axis=1)
+    both = amount.sum(axis=1) * count.sum(axis=1)
+    gathered = (count * (np.cumsum(amount, axis=1) - amount) + amount * (count + 1) / 2).sum(axis=1)
+    return np.where(both > 0, 2 * gathered / np.where(both > 0, both, 1) - 1, 0.0)
 
 
-def _ranks(values: Floats, weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    _, group = np.unique(values, return_inverse=True)
-    count = np.bincount(group, weights=weight)
-    return np.asarray((np.cumsum(count) - count + (count + 1) / 2)[group])
+def _ranks(values: Floats, weights: Floats) -> NDArray[np.float64]:
+    """float64 [R, n], mean place of each row among the weighted."""
+    order, starts = _runs(np.asarray(values, np.float64))
+    if not len(order):
+        return np.empty(weights.shape)
+    count = np.add.reduceat(weights[:, order], starts, axis=1)
+    group = np.empty(len(order), dtype=np.int64)
+    group[order] = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(order))))
+    return np.asarray((np.cumsum(count, axis=1) - (count - 1) / 2)[:, group])
+
+
+def _runs(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(order that sorts, where in it each new value begins)."""
+    order = np.argsort(values, kind="stable")
+    new = np.append(True, np.diff(values[order]) != 0)[: len(order)]
+    return order, np.flatnonzero(new)
