@@ -131,6 +131,12 @@ ROWS = (
         where=_content,
     ),
     Row(
+        name="rare features count as much as common ones",
+        chinese="罕见特征与常见特征权重相同",
+        network=variants.weigh_alike,
+        where=_content,
+    ),
+    Row(
         name="behaviours not told apart",
         chinese="不区分行为类型",
         network=variants.confuse_behaviours,

@@ -98,6 +98,11 @@ def begin_small(network: Network) -> None:
     nn.init.normal_(network.items.features.weight, std=0.02)
 
 
+def weigh_alike(network: Network) -> None:
+    """An item's features are averaged plainly."""
+    network.items.rarity.fill_(1.0)
+
+
 def smooth(network: Network) -> None:
     """Moving averages of the events join the question: the causal kin of a low-pass filter."""
     ask = network._question_tokens

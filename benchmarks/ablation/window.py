@@ -50,13 +50,12 @@ def split(bias: Tensor, window: int) -> tuple[Tensor, Tensor]:
     newest = torch.where(open_to, torch.arange(L), -1).amax(dim=-1, keepdim=True)
     border = ((newest - window + 1).clamp(min=0) // CHUNK) * CHUNK  # the window's first event, down to a chunk's
     far = torch.arange(L) < border
-    chunks = F.pad(bias.masked_fill(~far, float("-inf")), (0, -L % CHUNK), value=float("-inf")).unflatten(
-        -1, (-1, CHUNK)
-    )
+    chunks = F.pad(bias.masked_fill(~far, float("-inf")), (0, -L % CHUNK), value=float("-inf"))
+    chunks = chunks.view(*chunks.shape[:-1], -1, CHUNK)  # [B, H, T, C, CHUNK]
     return bias.masked_fill(far, float("-inf")), torch.logsumexp(chunks, dim=-1)
 
 
 def means(events: Tensor) -> Tensor:
     """[B, H, L, D/H] -> [B, H, C, D/H], the mean of every CHUNK events; a last part that is no whole chunk is never read as a summary."""
-    L = events.shape[2]
-    return F.pad(events, (0, 0, 0, -L % CHUNK)).unflatten(2, (-1, CHUNK)).mean(dim=3)
+    B, H, L, _ = events.shape
+    return F.pad(events, (0, 0, 0, -L % CHUNK)).reshape(B, H, -(-L // CHUNK), CHUNK, -1).mean(dim=3)

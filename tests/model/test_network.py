@@ -184,10 +184,12 @@ def test_ids_are_hidden_at_random_where_content_can_speak(features: int) -> None
     assert (alone[gone & ~odd] == 0).all()
 
 
-def test_features_are_averaged(case_of: Callable[..., Any]) -> None:
+def test_features_are_averaged_by_rarity(case_of: Callable[..., Any]) -> None:
     items = case_of().network.items
     assert items.features is not None
     with torch.no_grad():
         table, features = items(), items.features.weight
         torch.testing.assert_close(table[0], items.id.weight[0])
-        torch.testing.assert_close(table[1], items.id.weight[1] + (features[1] + features[3]) / 2)
+        rare, common = items.rarity[[1, 3]] / items.rarity[[1, 3]].sum()
+        assert rare != common
+        torch.testing.assert_close(table[1], items.id.weight[1] + rare * features[1] + common * features[3])

@@ -54,7 +54,12 @@ class Read:
 
 
 class Items(nn.Module):
-    """The item table: an id vector plus the mean of the content's feature vectors; with the id hidden at random, content must do alone."""
+    """The item table: an id vector plus the mean of the content's feature vectors, rare ones counting for more; with the id hidden at random,
+    content must do alone."""
+
+    codes: Tensor
+    offsets: Tensor
+    rarity: Tensor
 
     def __init__(self, settings: Settings, content: Content, coordinates: NDArray[np.float32] | None) -> None:
         super().__init__()
@@ -65,13 +70,12 @@ class Items(nn.Module):
             known = begin.any(dim=1, keepdim=True)  # the others begin anywhere
             self.id.weight.data = torch.where(known, begin, self.id.weight.data)
         self.hide = settings.id_dropout if settings.features else 0.0
-        self.features = (
-            nn.EmbeddingBag(settings.features, settings.width, mode="mean", include_last_offset=True)
-            if settings.features
-            else None
-        )
+        self.features = nn.Embedding(settings.features, settings.width) if settings.features else None
         if self.features is not None:
             nn.init.normal_(self.features.weight, std=FEATURE)
+        found = np.bincount(content.features.values, minlength=settings.features)
+        rarity = np.log1p(settings.items / np.maximum(found, 1)).astype(np.float32)  # [F]
+        self.register_buffer("rarity", torch.from_numpy(rarity), persistent=False)
         self.register_buffer(
             "codes", torch.from_numpy(np.ascontiguousarray(content.features.values, dtype=np.int64)), persistent=False
         )
@@ -82,7 +86,15 @@ class Items(nn.Module):
         table = self.id.weight
         if self.training and self.hide:
             table = table * (torch.rand(len(table), 1, device=table.device) >= self.hide)
-        return table if self.features is None else table + self.features(self.codes, self.offsets)
+        if self.features is None:
+            return table
+        rarity = self.rarity[self.codes]
+        total = torch.segment_reduce(rarity, "sum", offsets=self.offsets, initial=0.0)  # [V]
+        owner = torch.repeat_interleave(self.offsets.diff())
+        return table + F.embedding_bag(
+            self.codes, self.features.weight, self.offsets, mode="sum", include_last_offset=True,
+            per_sample_weights=rarity / total[owner],
+        )  # fmt: skip
 
 
 class Pointer(nn.Module):
