@@ -40,14 +40,14 @@ def card(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_card")
-def test_without_a_card_the_cpu_is_chosen() -> None:
-    assert choose() == choose(None) == choose("cpu") == CPU
+def test_the_cpu_needs_no_card() -> None:
+    assert choose("cpu") == CPU
 
 
 @pytest.mark.usefixtures("card")
-def test_a_card_is_taken_where_there_is_one_unless_the_cpu_is_asked_for() -> None:
-    assert choose() == choose("cuda") == CARD
-    assert choose("cpu") == CPU
+def test_a_card_is_taken_where_it_is_asked_for() -> None:
+    assert choose("cuda") == CARD
+    assert choose() == choose("cpu") == CPU
 
 
 @pytest.mark.usefixtures("no_card")

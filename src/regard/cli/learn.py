@@ -38,11 +38,8 @@ def train(
         bool, typer.Option("--resume/--afresh", help="Go on with an interrupted training, or begin afresh.")
     ] = True,
     device: Annotated[
-        str | None,
-        typer.Option(
-            "--device", metavar="cpu|cuda", help="Where it runs; by default on a CUDA card where there is one."
-        ),
-    ] = None,
+        str, typer.Option("--device", metavar="cpu|cuda", help="Where it runs; cuda is the first NVIDIA card.")
+    ] = "cpu",
     leave_out_anomalies: Annotated[
         bool,
         typer.Option(

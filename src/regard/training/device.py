@@ -1,4 +1,4 @@
-"""The device a training runs on: the first CUDA card if there is one, else the CPU."""
+"""The device a training runs on: the CPU, or where asked for the first CUDA card."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from regard.model.device import CPU
 NAMES = ("cpu", "cuda")
 
 
-def choose(name: str | None = None) -> torch.device:
-    """The device of this name; None = the first CUDA card if torch sees one, else the CPU.
+def choose(name: str = "cpu") -> torch.device:
+    """The device of this name; 'cuda' is the first card.
 
     Raises:
         UsageError: no such name, or a card is asked for and there is none.
@@ -24,9 +24,9 @@ def choose(name: str | None = None) -> torch.device:
     >>> choose("cpu")
     device(type='cpu')
     """
-    if name not in (None, *NAMES):
-        raise UsageError(f"unknown device '{name}'", hint="cpu or cuda, or none to take a card where there is one")
-    if name == "cpu" or (name is None and not torch.cuda.is_available()):
+    if name not in NAMES:
+        raise UsageError(f"unknown device '{name}'", hint="cpu or cuda")
+    if name == "cpu":
         return CPU
     if not torch.cuda.is_available():
         raise UsageError("PyTorch sees no CUDA card", hint=_what_helps())

@@ -80,7 +80,7 @@ def fit(
     seed: int = 0,
     progress: Progress | None = None,
     resume: bool = False,
-    device: str | None = None,
+    device: str = "cpu",
 ) -> Report:
     """Train a model on a view and write it to `folder`.
 
@@ -98,7 +98,7 @@ def fit(
         seed: the same view, seed, steps and threads give the same weights on one machine's CPU; a card adds in any order.
         progress: hears how far it is.
         resume: go on from the checkpoint in `folder` if it belongs to this very fit.
-        device: 'cpu' or 'cuda'; None = the first CUDA card if torch sees one, else the CPU.
+        device: 'cpu', or 'cuda' for the first card.
 
     Raises:
         RegardError: the view holds no question to learn from.

@@ -105,7 +105,7 @@ def train(
     steps: int | None,
     seed: int,
     resume: bool,
-    device: str | None,
+    device: str,
     leave_out_anomalies: bool,
     load: Callable[[Path], Model],
     progress: Progress,
@@ -120,7 +120,7 @@ def train(
         raise UsageError(f"steps is {steps}", hint="a positive number, or none to follow the budget")
     if seed < 0:
         raise UsageError(f"seed is {seed}", hint="a whole number from 0 on")
-    if device is not None:
+    if device != "cpu":
         _check(device)
     log = data.people(anomalies=not leave_out_anomalies)
     target = data.target(log)
@@ -198,7 +198,6 @@ def evaluate(
         folder.mkdir(parents=True)
         card = load(entries[0].folder).card
         recipe = {"steps": card.get("steps"), "seed": card.get("seed", 0), "mask": split.mask}
-        recipe["device"] = "cpu" if card.get("device") == "cpu" else None  # a card of then may be gone
         _fit(split.view, folder=folder, progress=progress, resume=False, **recipe)
         (folder / "complete").touch()
     scorer = load(folder)

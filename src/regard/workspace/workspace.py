@@ -200,7 +200,7 @@ class Workspace:
         steps: int | None = None,
         seed: int = 0,
         resume: bool = True,
-        device: str | None = None,
+        device: str = "cpu",
         leave_out_anomalies: bool = False,
         progress: Progress | None = None,
     ) -> TrainReport:
@@ -211,7 +211,7 @@ class Workspace:
             steps: train exactly so many steps instead; the same steps and seed give the same weights.
             seed: of the first weights and of every draw in training.
             resume: take up an interrupted training.
-            device: 'cpu' or 'cuda', where it runs; None = the first CUDA card if PyTorch sees one, else the CPU.
+            device: where it runs, 'cpu', or 'cuda' for the first card.
             leave_out_anomalies: train without the customers whom `anomalies` flags, and find out what that changes, by two
                 more trainings: the budget is shared, `steps` are those of each.
 
