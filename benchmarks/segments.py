@@ -1,0 +1,192 @@
+"""Segments of a workspace: how stable its clusters are, and who stays in hers when the model is refitted a week later.
+
+    python -m benchmarks.segments SHOP --seeds 3 --json benchmarks/results/segments.json
+
+The recipe of the workspace's current model (its steps) is fitted on what lies before the last week and on everything,
+each seed anew; customers who consent are clustered at the first moment and found again at the second. Jaccard is on
+bootstrap draws that chose nothing. Beside it stand the plain ways: clustering anew each week and matching by overlap,
+and the same clusters of recency, frequency and money instead of the encoder's states.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from scipy import optimize, stats
+
+import regard
+from benchmarks.machine import hardware
+from regard.customers.segments import People, Refit, cluster, found, refit
+from regard.customers.segments.clusters import jaccard
+from regard.customers.segments.people import CONSENT
+from regard.errors import ModelError
+from regard.evaluation.intervals import estimate
+from regard.insight.ranker import Ranker
+from regard.model.runtime import load
+from regard.sequences.log import DAY, Log
+from regard.sequences.split import midnight, view_until
+from regard.training import fit
+from regard.workspace.data import Data
+
+METHODS = ("states", "states, clustered anew", "recency, frequency, money")
+
+
+def main() -> None:
+    """Fit, cluster, refit, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shop", help="a workspace with a trained model")
+    parser.add_argument("--days", type=int, default=7, help="between the two fits")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of each fit")
+    parser.add_argument("--cuts", type=int, default=1, help="pairs of fits, each a week earlier")
+    parser.add_argument("--steps", type=int, help="of each training; the current model's where not given")
+    parser.add_argument("--json", help="where the result goes")
+    wish = parser.parse_args()
+    shop = _Shop(wish.shop, wish.steps)
+    runs = []
+    for cut in range(wish.cuts):
+        for seed in range(wish.seeds):
+            runs.append({"cut": cut, "seed": seed, **_run(shop, cut * wish.days, wish.days, seed)})
+            print(json.dumps({name: told["short"] for name, told in runs[-1]["methods"].items()}), flush=True)
+    result = {
+        "methods": {name: _together([run["methods"][name] for run in runs]) for name in METHODS},
+        "runs": [{key: run[key] for key in ("cut", "seed", "customers", "unchanged", "renewed")} for run in runs],
+        "days": wish.days, "steps": shop.steps, "hardware": hardware(),
+        "command": f"python -m benchmarks.segments SHOP --days {wish.days} --seeds {wish.seeds} --cuts {wish.cuts}",
+    }  # fmt: skip
+    if wish.json:
+        Path(wish.json).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(result["methods"], indent=1))
+
+
+class _Shop:
+    """The workspace's events, and models of its recipe on what was known at a time."""
+
+    def __init__(self, folder: str, steps: int | None) -> None:
+        shop = regard.open(folder)
+        self._data = Data(shop.store)
+        self.log = self._data.people()
+        models = shop.models.all()
+        if not models and steps is None:
+            raise ModelError("the workspace has no model", hint=f"regard train {folder}, or give --steps")
+        self.steps = int(steps or json.loads((models[0].folder / "metrics.json").read_text())["steps"])
+        customers = shop.store.customers()
+        named = [name for name in customers.column_names if name.casefold() == CONSENT]
+        pairs = zip(customers["customer"].to_pylist(), customers[named[0]].to_pylist(), strict=True) if named else ()
+        self._consent = dict(pairs) if named else None
+
+    def end(self, days: int) -> int:
+        """Seconds: the midnight that ends the log, so many days earlier."""
+        return midnight(int(self.log.time.max()), self.log.time_zone, 1 - days)
+
+    def people(self, cut: int, seed: int) -> tuple[People, People, Log]:
+        """Customers known at a time, by the states of a model of that time and by their purchases; and their events."""
+        view = view_until(self.log, cut, target=self._data.target(self.log), content_of=self._data.content)
+        with tempfile.TemporaryDirectory() as folder:
+            fit(view, folder=folder, steps=self.steps, seed=seed)
+            model = load(folder)
+        log = self.log.where(self.log.time < cut)
+        log = log.take(np.flatnonzero(log.lengths))
+        ranker = Ranker(scorer=model, items=model.view_items, behaviours=model.behaviours, version=model.name)
+        states = model.states(ranker.aligned(log), np.full(len(log), cut, dtype=np.int64))
+        rows, profile = np.arange(len(log), dtype=np.float64), None
+        if self._consent is not None:
+            told = [self._consent.get(name) for name in log.customers.ids.to_pylist()]
+            profile = pa.table({CONSENT: pa.array(told, pa.bool_())})
+        people = People.of(log.customers, states=states, value=rows, profile=profile)
+        kept = people.value.astype(np.int64)
+        plain = replace(people, states=_rfm(log, cut, self._data.target(log))[kept])
+        return people, plain, log.take(kept)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Outcome:
+    """Jaccard of the offered clusters float64 [S], and whether each unchanged customer stayed, float64 [Q]."""
+
+    jaccard: NDArray[np.float64]
+    stayed: NDArray[np.float64]
+    share: float
+
+    def to_json(self) -> dict[str, Any]:
+        stayed, mean = estimate(self.stayed), float(self.jaccard.mean()) if len(self.jaccard) else None
+        short = {"offered": len(self.jaccard), "jaccard": mean, "stayed": stayed.mean}
+        return {
+            "short": short, "offered": len(self.jaccard), "in_offered": self.share, "jaccard": mean,
+            "lowest": float(self.jaccard.min()) if len(self.jaccard) else None, "stayed": stayed.to_json(),
+        }  # fmt: skip
+
+
+def _run(shop: _Shop, back: int, days: int, seed: int) -> dict[str, Any]:
+    """One pair of fits."""
+    (first, rfm, log), (second, rfm_later, log_later) = (shop.people(shop.end(back + gap), seed) for gap in (days, 0))
+    before = log.customers.codes(log_later.customers.ids.to_pylist())
+    same = (before >= 0) & (np.append(log.lengths, -1)[before] == log_later.lengths)
+    ours, again = _ours(first, second, same)
+    plain, _ = _ours(rfm, rfm_later, same)
+    outcomes = (ours, _anew(first, second, before, same), plain)
+    return {
+        "customers": len(second), "unchanged": int(same.sum()), "renewed": again.renewed,
+        "methods": {name: outcome.to_json() for name, outcome in zip(METHODS, outcomes, strict=True)},
+    }  # fmt: skip
+
+
+def _ours(first: People, second: People, same: NDArray[np.bool_]) -> tuple[_Outcome, Refit]:
+    segments = found(first)
+    again = refit(segments, second, unchanged=same)
+    ids = [name for name, kept in zip(second.customers.ids.to_pylist(), same, strict=True) if kept]
+    stayed = [one == other for one, other in zip(segments.of(ids), again.segments.of(ids), strict=True)]
+    share = float((segments.label >= 0).mean())
+    return _Outcome(jaccard=segments.stability, stayed=np.array(stayed, dtype=np.float64), share=share), again
+
+
+def _anew(first: People, second: People, before: NDArray[np.int64], same: NDArray[np.bool_]) -> _Outcome:
+    """Both weeks clustered on their own, clusters matched by overlap."""
+    one, other = cluster(first.states), cluster(second.states)
+    was, now = one.label[before[same]], other.label[same]
+    alike = jaccard(was, now, one.offered, other.offered)
+    old, new = optimize.linear_sum_assignment(-alike)
+    table = np.full(one.offered + 1, -2)
+    table[old], table[-1] = new, -1
+    stayed = (table[was] == now).astype(np.float64)
+    return _Outcome(jaccard=one.stability[: one.offered], stayed=stayed, share=float((one.label >= 0).mean()))
+
+
+def _rfm(log: Log, cut: int, target: tuple[str, ...]) -> NDArray[np.float32]:
+    """Ranks of recency, frequency and money, and a one that keeps the level when they are brought to length one, [N, 4]."""
+    wanted = log.is_behaviour(target)
+    owner = log.owner[wanted]
+    last = np.zeros(len(log))
+    np.maximum.at(last, owner, log.time[wanted])
+    baskets = np.unique(owner * (1 + int(log.basket.max(initial=0))) + log.basket[wanted])
+    orders = np.bincount(baskets // (1 + int(log.basket.max(initial=0))), minlength=len(log))
+    money = np.bincount(owner, weights=np.nan_to_num(log.value[wanted].astype(np.float64)), minlength=len(log))
+    ranks = [stats.rankdata(part) / len(log) - 0.5 for part in ((cut - last) / -DAY, orders, money)]
+    return np.stack([*ranks, np.ones(len(log))], axis=1).astype(np.float32)
+
+
+def _together(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The mean over runs and its spread; the interval is the first run's, over customers."""
+    told: dict[str, Any] = {
+        "offered": [run["offered"] for run in runs],
+        "in_offered": [run["in_offered"] for run in runs],
+    }
+    for name, values in (
+        ("jaccard", [run["jaccard"] for run in runs if run["jaccard"] is not None]),
+        ("stayed", [run["stayed"]["mean"] for run in runs]),
+    ):
+        spread = {"sd": float(np.std(values, ddof=1))} if len(values) > 1 else {}
+        told[name] = {"mean": float(np.mean(values)) if values else None, "interval": None, "n": len(values)} | spread
+    told["stayed"] |= {"interval": runs[0]["stayed"]["interval"], "n": runs[0]["stayed"]["n"]}
+    told["lowest_jaccard"] = [run["lowest"] for run in runs]
+    return told
+
+
+if __name__ == "__main__":
+    main()
