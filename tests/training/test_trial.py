@@ -46,6 +46,23 @@ def test_asked_and_calibrated_on_are_different_customers_with_true_labels(view_o
     assert 0 < held.happened.mean() < 1
 
 
+def test_a_slice_that_asks_too_few_is_doubled_up_to_a_quarter_of_the_view(
+    view_of: ViewOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = view_of()
+    monkeypatch.setattr("regard.training.trial.ENOUGH_ASKED", 1)
+    usual = hold_back(view)
+    assert usual is not None and usual.days is not None
+    monkeypatch.setattr("regard.training.trial.ENOUGH_ASKED", len(usual.split) + 1)
+    wider = hold_back(view)
+    assert wider is not None and wider.days == 2 * usual.days and len(wider.split) > len(usual.split)
+    monkeypatch.setattr("regard.training.trial.ENOUGH_ASKED", 10**9)
+    widest = hold_back(view)
+    assert view.cut is not None and widest is not None and widest.days is not None
+    span = (view.cut - int(view.log.time.min())) / DAY
+    assert widest.days <= span / 4 < 2 * widest.days
+
+
 def test_some_customers_last_wishes_are_held_back_where_that_is_how_it_will_be_asked(view_of: ViewOf) -> None:
     view = view_of()
     held = hold_back(view, kind="leave-one-out")

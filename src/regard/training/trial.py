@@ -45,7 +45,13 @@ COVISITS = 0.4
 """The same weight where nothing could be held back: small, as the model begins at the co-visits anyway."""
 
 SLICE_DAYS = 30
-"""Days of the slice, or a tenth of the view where that is less."""
+"""Days of the slice, or a tenth of the view where that is less; doubled while they ask about fewer than ENOUGH_ASKED customers."""
+
+ENOUGH_ASKED = 200
+"""Customers with whom a look is steady enough to choose by."""
+
+LONGEST_SLICE = 1 / 4
+"""Share of the view that the slice may take at most: what it takes, the trial cannot learn from."""
 
 MOST_EPOCHS = 60
 """Epochs a trial may take, however generous the budget."""
@@ -96,7 +102,19 @@ def hold_back(view: View, *, mask: str | None = None, kind: Kind | None = None) 
     log = view.log
     if log.clock != "clock" or view.cut is None or kind == "leave-one-out":
         return _last_wishes(view, mask)
-    days = int(np.clip((view.cut - int(log.time.min())) / DAY // 10, 1, SLICE_DAYS))
+    span = (view.cut - int(log.time.min())) / DAY
+    days = int(np.clip(span // 10, 1, SLICE_DAYS))
+    held = _last_days(view, mask, days=days)
+    while (held is None or len(held.split) < ENOUGH_ASKED) and 2 * days <= span * LONGEST_SLICE:
+        days *= 2
+        held = _last_days(view, mask, days=days)
+    return held
+
+
+def _last_days(view: View, mask: str | None, *, days: int) -> Slice | None:
+    """Those of half the customers, about their first basket; the other half says whether the propensities are calibrated."""
+    log = view.log
+    assert view.cut is not None
     cut = midnight(view.cut - 1, log.time_zone, days=1 - days)
     if not (log.time < cut).any():
         return None
