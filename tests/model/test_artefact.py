@@ -56,6 +56,19 @@ def test_what_is_saved_is_what_is_loaded(folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "again" / "card.md").read_text(encoding="utf-8").endswith("名片\n")
 
 
+def test_a_horizon_head_is_kept_with_the_model_and_a_model_may_be_without(folder: Path, tmp_path: Path) -> None:
+    one = load(folder)
+    head = {"heads": {}, "answers": {"churn": "model"}}
+    with_head = replace(one, horizon=head, horizon_weights={"model/center": np.arange(3, dtype=np.float32)})
+    save(with_head, tmp_path / "two", card="")
+    two = load(tmp_path / "two")
+    assert dict(two.horizon) == head and np.array_equal(two.horizon_weights["model/center"], [0, 1, 2])
+    (tmp_path / "two" / "horizon.safetensors").write_bytes(b"")
+    assert "horizon.safetensors" in refused(tmp_path / "two")
+    save(one, tmp_path / "two", card="")
+    assert not load(tmp_path / "two").horizon and not (tmp_path / "two" / "horizon.json").exists()
+
+
 def test_a_model_written_without_graphs_is_a_model_and_keeps_none_of_an_earlier_one(folder: Path) -> None:
     plain = replace(load(folder), graphs={})
     save(plain, folder, card="")

@@ -9,6 +9,8 @@ metrics.json         what validation found, the training curve
 card.md              the same for a reader
 encoder.onnx         the encoder as a graph, for ONNX Runtime here or anywhere, and
 estimate.onnx        the first pass over all items; a model without the two answers by NumPy alone
+horizon.json         the head of orders, churn and spend, and
+horizon.safetensors  its arrays; a model may be without the two
 manifest.json        size and SHA-256 of every file above: with it a model begins to be
 """
 
@@ -44,6 +46,10 @@ FRESH = ".new"
 
 ENCODER, ESTIMATE = "encoder.onnx", "estimate.onnx"
 
+HORIZON, HORIZON_WEIGHTS = "horizon.json", "horizon.safetensors"
+
+_OPTIONAL = (ENCODER, ESTIMATE, HORIZON, HORIZON_WEIGHTS)
+
 _FILES = (
     "config.json", "weights.safetensors", "counts/counts.safetensors", "vocabulary/items.parquet", "vocabulary/features.json",
     "calibration.json", "metrics.json", "card.md",
@@ -64,6 +70,7 @@ class Artefact:
         calibration: 'slope' and 'intercept' of the logit.
         metrics: validation figures, training curve, run facts; the card's data.
         graphs: ENCODER and ESTIMATE as ONNX (see `model.export`), or neither.
+        horizon, horizon_weights: settings and arrays of the head of orders, churn and spend (see `runtime.horizon`), or neither.
     """
 
     settings: Settings
@@ -76,6 +83,13 @@ class Artefact:
     calibration: Mapping[str, float]
     metrics: Mapping[str, Any]
     graphs: Mapping[str, bytes] = field(default_factory=dict)
+    horizon: Mapping[str, Any] = field(default_factory=dict)
+    horizon_weights: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def _files(self) -> tuple[str, ...]:
+        """Everything that is written, but for the manifest."""
+        return (*_FILES, *self.graphs, *((HORIZON, HORIZON_WEIGHTS) if self.horizon else ()))
 
 
 def save(artefact: Artefact, folder: Path, *, card: str) -> None:
@@ -88,7 +102,7 @@ def save(artefact: Artefact, folder: Path, *, card: str) -> None:
         (folder / part).mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(ModelError):
         _settle(folder, check(folder))
-    fresh = {name: folder / (name + FRESH) for name in (*_FILES, *artefact.graphs, MANIFEST)}
+    fresh = {name: folder / (name + FRESH) for name in (*artefact._files, MANIFEST)}
     try:
         _write(artefact, fresh, card)
         for path in fresh.values():
@@ -101,7 +115,7 @@ def save(artefact: Artefact, folder: Path, *, card: str) -> None:
     fresh.pop(MANIFEST).replace(folder / MANIFEST)
     _sync(folder)
     _settle(folder, fresh)
-    for name in {ENCODER, ESTIMATE} - set(fresh):
+    for name in set(_OPTIONAL) - set(fresh):
         (folder / name).unlink(missing_ok=True)  # an earlier model's
 
 
@@ -126,6 +140,10 @@ def _write(artefact: Artefact, fresh: Mapping[str, Path], card: str) -> None:
     fresh["card.md"].write_text(card, encoding="utf-8")
     for name, graph in artefact.graphs.items():
         fresh[name].write_bytes(graph)
+    if artefact.horizon:
+        _write_json(fresh[HORIZON], dict(artefact.horizon))
+        arrays = {key: np.ascontiguousarray(array) for key, array in artefact.horizon_weights.items()}
+        save_file(arrays, fresh[HORIZON_WEIGHTS])
     _write_json(fresh[MANIFEST], {name: _mark(path) for name, path in fresh.items() if name != MANIFEST})
 
 
@@ -153,6 +171,8 @@ def load(folder: Path) -> Artefact:
             calibration=_read_json(files["calibration.json"]),
             metrics=_read_json(files["metrics.json"]),
             graphs={name: files[name].read_bytes() for name in (ENCODER, ESTIMATE) if name in files},
+            horizon=_read_json(files[HORIZON]) if HORIZON in files else {},
+            horizon_weights=load_file(files[HORIZON_WEIGHTS]) if HORIZON in files else {},
         )
     except (KeyError, TypeError, ValueError, OSError, pa.ArrowInvalid, SafetensorError) as error:
         raise ModelError(
@@ -172,7 +192,7 @@ def check(folder: Path) -> dict[str, Path]:
         raise ModelError(f"{folder} is not a complete model", hint="train again, or use an older model") from None
     manifest = manifest if isinstance(manifest, dict) else {}
     files = {}
-    for name in (*_FILES, *(name for name in (ENCODER, ESTIMATE) if name in manifest)):
+    for name in (*_FILES, *(name for name in _OPTIONAL if name in manifest)):
         told = manifest.get(name)
         places = (folder / name, folder / (name + FRESH))
         found = next((path for path in places if path.is_file() and _mark(path) == told), None)

@@ -17,6 +17,7 @@ from regard.model.artefact import Artefact
 from regard.model.artefact import load as load_artefact
 from regard.model.runtime import forward
 from regard.model.runtime.engine import Engine, engine_of, feed
+from regard.model.runtime.horizon import HorizonModel
 from regard.model.runtime.search import OUT, Array, Catalogue, Questions, best, log_total
 from regard.sequences.batches import Batch, assemble, latest
 from regard.sequences.covisits import BACK_DECAY
@@ -205,6 +206,12 @@ class Runtime:
         for rows, batch in self._blocks(queries, asof):
             out[rows] = self._read(batch, engine)[0]
         return out
+
+    @cached_property
+    def horizon(self) -> HorizonModel | None:
+        """Orders, churn and spend over any horizon; None where the model was trained without."""
+        told, arrays = self._artefact.horizon, self._artefact.horizon_weights
+        return HorizonModel.restore(told, arrays, states=self.states) if told else None
 
     def propensity(
         self, queries: Log, asof: NDArray[np.int64], horizons_days: NDArray[np.float64]

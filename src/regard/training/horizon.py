@@ -1,0 +1,233 @@
+"""Horizons: orders, churn and spend over any number of days, learned from a view at many cuts.
+
+A rehearsal comes first: heads learn from the part of the view before a cut, answer there, and are judged and tuned by what came after
+it. Then what did best learns from the whole view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regard import metrics
+from regard.errors import UsageError
+from regard.metrics.probability import log_losses
+from regard.model.runtime.horizon import ANSWERS, Facts, Forecast, Head, HorizonModel, States
+from regard.sequences.log import DAY
+from regard.sequences.split import midnight
+from regard.sequences.view import View
+from regard.training.horizon_fit import Recipe, fit_head, tune
+from regard.training.horizon_lessons import Outcomes, buyers_at, lessons
+
+MODEL, COUNTED = "model", "aggregates"
+
+_RULE: dict[str, Any] = {"width": 0, "members": 1, "steps": 300, "prior": False}
+
+RULES: Mapping[str, Recipe] = {
+    "recency": Recipe(columns=("days_since_last_order",), **_RULE),
+    "rfm": Recipe(columns=("days_since_last_order", "order_days", "spend_all"), **_RULE),
+    "decayed_spend": Recipe(columns=("spend_decayed_8w", "spend_decayed_13w"), **_RULE),
+    "counts": Recipe(columns=("events_all", "targets_all", "order_days", "spend_all"), **_RULE),
+}
+"""Baselines: the same closed forms on a straight line of a column or a few. 'counts' knows neither order nor time."""
+
+YEAR = 365
+"""Days after which a season comes round."""
+
+SEASONED = 1.5
+"""Years of view from which the rehearsal is a year before its end, so that the same season follows; half a year is left to learn from."""
+
+ASKED = 40_000
+"""Customers of a rehearsal at most."""
+
+SHARES = (1 / 16, 1 / 4, 1)
+"""Parts of the rehearsed horizon at which a head is tuned."""
+
+SURE = 1.96
+"""Standard errors by which a difference is taken to be one, at 95 %."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rehearsal:
+    """Where heads are judged.
+
+    Args:
+        cut: seconds, inside the view. states: of an encoder fitted on what was known before the cut; None = states are not tried.
+    """
+
+    cut: int
+    states: States | None = None
+
+
+def fit_horizon(
+    view: View,
+    *,
+    horizon_days: int = 90,
+    states: States | None = None,
+    rehearsal: Rehearsal | None = None,
+    seed: int = 0,
+) -> HorizonModel:
+    """Learn what customers will order and spend within any horizon.
+
+    Args:
+        view: all that may be seen; with a clock.
+        horizon_days: the horizon at which heads are judged and tuned: the one that will be asked most.
+        states: of an encoder fitted on the view, which `rehearsal` must judge before they are used.
+        rehearsal: the cut, and an encoder fitted before it; None = a cut by rule, and no states.
+        seed: the same view and seed give the same model on one machine.
+
+    Raises:
+        RegardError: the view is too short, or too few customers order in it.
+        UsageError: the view has no clock, or the horizon is not positive.
+    """
+    if view.cut is None or view.log.clock != "clock":
+        raise UsageError("days ahead need events with times", hint="this log has only an order of events")
+    if horizon_days <= 0:
+        raise UsageError("horizons must be positive days", hint="90, for example")
+    tried = None if rehearsal is None or states is None else rehearsal.states
+    cut, days = _stage(view, horizon_days, rehearsal)
+    rehearsed = _rehearse(view, cut, days, tried, seed)
+    recipes = _recipes(rehearsed.states_pay)
+    whole = lessons(view.log, view.cut, target=view.target, states=states if rehearsed.states_pay else None, seed=seed)
+    heads = {
+        name: replace(fit_head(whole, recipes[name], seed=seed), tuning=rehearsed.heads[name].tuning)
+        for name in dict.fromkeys([MODEL, *rehearsed.answers.values()])
+    }
+    return HorizonModel(
+        heads=heads, answers=rehearsed.answers, target=view.target, money=whole.outcomes.money,
+        report=rehearsed.report, states=states if rehearsed.states_pay else None,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Rehearsed:
+    """heads: tuned, by name; 'model' is the one with or without states, as `states_pay` says. answers: which head gives which."""
+
+    heads: Mapping[str, Head]
+    answers: Mapping[str, str]
+    states_pay: bool
+    report: Mapping[str, Any]
+
+
+def _recipes(states: bool) -> dict[str, Recipe]:
+    return {MODEL: Recipe(states=states), **RULES}
+
+
+def _stage(view: View, horizon_days: int, rehearsal: Rehearsal | None) -> tuple[int, int]:
+    """The rehearsal's cut, and how many days it looks ahead."""
+    assert view.cut is not None
+    first = int(view.log.time.min()) if view.log.events else view.cut
+    span = (view.cut - first) // DAY
+    if rehearsal is not None:
+        return rehearsal.cut, max(1, min(horizon_days, (view.cut - rehearsal.cut) // DAY))
+    if span >= SEASONED * YEAR and horizon_days <= YEAR:
+        return midnight(view.cut, view.log.time_zone, days=-YEAR), horizon_days
+    # As far ahead in proportion to what lies behind as will be asked: that is what heads are off by.
+    days = max(1, min(horizon_days * span // (horizon_days + span), span // 2))
+    return midnight(view.cut, view.log.time_zone, days=-days), days
+
+
+def _rehearse(view: View, cut: int, days: int, states: States | None, seed: int) -> _Rehearsed:
+    """Fit every head before the cut, tune it on one half of the customers and judge it on the other; then tune it on both."""
+    past = lessons(view.log, cut, target=view.target, states=states, seed=seed)
+    customers, facts = buyers_at(view.log, cut, target=view.target, states=states, most=ASKED, seed=seed)
+    ahead = np.unique([max(1, round(days * share)) for share in SHARES])
+    outcomes = Outcomes(view.log, view.target)
+    orders, spend = (
+        np.stack(part, axis=1) for part in zip(*(outcomes.within(customers, cut, h) for h in ahead), strict=True)
+    )
+    half = np.random.default_rng(seed).permutation(len(customers)) % 2 == 0
+    recipes = {COUNTED if states is not None else MODEL: Recipe(), **RULES}
+    if states is not None:
+        recipes[MODEL] = Recipe(states=True)
+    heads, judged = {}, {}
+    for name, recipe in recipes.items():
+        head = fit_head(past, recipe, seed=seed)
+        taught = tune(head, facts.take(half), ahead, orders[half], spend[half], money=outcomes.money)
+        judged[name] = _Judged.of(taught.forecast(facts.take(~half), ahead[-1:]), orders[~half, -1], spend[~half, -1])
+        heads[name] = tune(head, facts, ahead, orders, spend, money=outcomes.money)
+    pay = states is not None and not judged[COUNTED].better(judged[MODEL], "churn", sure=False)
+    told = MODEL if states is None or pay else COUNTED
+    heads[MODEL] = heads[told]
+    answers = {answer: _chosen(judged, told, answer) for answer in ANSWERS}
+    report: dict[str, Any] = {
+        "cut": cut,
+        "days": days,
+        "customers": int((~half).sum()),
+        "heads": {name: one.figures for name, one in judged.items()},
+        "answers": answers,
+        "better_than_model": {
+            answer: [name for name in RULES if judged[name].better(judged[told], answer)] for answer in ANSWERS
+        },
+        "counting_is_enough": {answer: not judged[told].better(judged["counts"], answer) for answer in ANSWERS},
+        "states_used": pay,
+    }
+    if states is not None:
+        report["without_states"] = judged[COUNTED].difference(judged[MODEL])
+        report["states_shuffled"] = _shuffled(heads[MODEL] if pay else heads[told], facts, ahead[-1:], seed)
+    return _Rehearsed(heads=heads, answers=answers, states_pay=pay, report=report)
+
+
+def _chosen(judged: Mapping[str, _Judged], model: str, answer: str) -> str:
+    """The model, unless a simple rule is better by more than chance; of several, the best."""
+    rules = [name for name in RULES if judged[name].better(judged[model], answer)]
+    return min(rules, key=lambda name: float(judged[name].losses[answer].mean()), default=MODEL)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Judged:
+    """Losses of one head's answers, float64 [Q] each (log loss of churn; Poisson deviances), and plain figures of the same customers."""
+
+    losses: Mapping[str, NDArray[np.float64]]
+    figures: Mapping[str, float]
+
+    @classmethod
+    def of(cls, told: Forecast, orders: NDArray[np.float32], spend: NDArray[np.float32]) -> _Judged:
+        p, mean, money = (part[:, 0].astype(np.float64) for part in (told.p_order, told.mean, told.spend))
+        spend = spend.astype(np.float64).clip(0)
+        came = orders > 0
+        scale = max(float(spend.mean()), 1e-9)
+        return cls(
+            losses={
+                "churn": log_losses(came, p),
+                "orders": mean - orders * np.log(mean),
+                "spend": (money - spend * np.log(money)) / scale,
+            },
+            figures={
+                "churn_auroc": metrics.auroc(came, p),
+                "churn_log_loss": metrics.log_loss(came, p),
+                "ece": metrics.expected_calibration_error(came, p),
+                "spend_gini": metrics.normalised_gini(spend, money),
+                "spend_decile_mape": metrics.decile_mape(spend, money),
+                "spend_bias": metrics.total_bias(spend, money),
+            },
+        )
+
+    def better(self, other: _Judged, answer: str, *, sure: bool = True) -> bool:
+        """Whether this one's loss is lower, by more than chance unless not `sure`."""
+        less = other.losses[answer] - self.losses[answer]
+        error = less.std() / np.sqrt(max(len(less), 1))
+        return bool(less.mean() > (SURE * error if sure else 0.0))
+
+    def difference(self, other: _Judged) -> dict[str, list[float]]:
+        """By answer: mean loss less the other's, and its 95 % interval."""
+        found = {}
+        for answer in ANSWERS:
+            more = self.losses[answer] - other.losses[answer]
+            mean, error = float(more.mean()), float(more.std() / np.sqrt(max(len(more), 1)))
+            found[answer] = [mean, mean - SURE * error, mean + SURE * error]
+        return found
+
+
+def _shuffled(head: Head, facts: Facts, days: NDArray[np.int64], seed: int) -> float:
+    """Mean change of the chance of an order where customers swap states: 0 = the head does not look at them."""
+    if facts.states is None or not head.inputs.states:
+        return 0.0
+    order = np.random.default_rng(seed).permutation(len(facts))
+    swapped = replace(facts, states=facts.states[order])
+    own, others = (head.forecast(some, days).p_order for some in (facts, swapped))
+    return float(np.abs(own - others).mean())
