@@ -39,6 +39,7 @@ TITLES: dict[str, tuple[str, str]] = {
     "movielens_1m": ("MovieLens-1M: the last film", "MovieLens-1M：最后一部电影"),
     "amazon_video_games": ("Amazon Video Games: the last item", "Amazon Video Games：最后一件商品"),
     "xmarket_uk": ("X-Market UK: the first basket after the cut", "X-Market 英国：切分日之后的第一个购物篮"),
+    "xmarket_uk_365": ("The same with a test of a year", "同上，测试期为一年"),
     "ablation_beauty": ("What each piece of the model is worth: Amazon Beauty", "模型的每个部分值多少：Amazon Beauty"),
     "ablation_retail": ("The same on Online Retail", "同上：Online Retail"),
     "ablation_taobao": ("The same on Taobao", "同上：Taobao"),

@@ -22,6 +22,7 @@ _NAMES = {
     "sequential_knn": ("sequential kNN", "序列近邻"),
     "nearest_customers": ("nearest customers", "相似顾客"),
     "ease": ("EASE", "EASE"),
+    "boosted_ranker": ("gradient-boosted ranker", "梯度提升排序模型"),
     "base_rate": ("average of all customers", "全体平均"),
     "recency": ("days since the last purchase", "距上次购买的天数"),
 }
