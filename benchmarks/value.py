@@ -15,6 +15,7 @@ from benchmarks import value_task
 from benchmarks.machine import hardware
 from benchmarks.value_baselines import Row, classic, simple
 from benchmarks.value_measure import compare, table
+from benchmarks.value_model import models
 from benchmarks.value_task import Task
 from benchmarks.value_trees import horizon, trees
 from regard.evaluation.lifetime.gamma_gamma import dependence
@@ -26,12 +27,12 @@ def main() -> None:
     wish = _arguments()
     task = value_task.read(wish)
     rows, missing = baselines(task)
-    # The trained model joins here: a Row named 'model' for each seed, learned from task.view alone.
-    result = {**measured(task, rows), "missing": missing}
+    told, said, why = models(task, seeds=wish.seeds, encoder_seconds=wish.encoder_budget)
+    result = {**measured(task, [*told, *rows]), "models": said, "missing": [*why, *missing]}
     text = json.dumps(result, ensure_ascii=False, indent=1)
     if wish.json:
         Path(wish.json).write_text(text + "\n", encoding="utf-8")
-    print("\n".join([table(result), *missing]))
+    print("\n".join([table(result), *result["missing"]]))
 
 
 def baselines(task: Task) -> tuple[list[Row], list[str]]:
@@ -59,6 +60,10 @@ def measured(task: Task, rows: list[Row]) -> dict[str, Any]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     value_task.add_arguments(parser)
+    parser.add_argument("--seeds", type=int, default=3, help="models that are trained and averaged")
+    parser.add_argument(
+        "--encoder-budget", type=float, default=0.0, help="seconds for an encoder whose states are tried; 0 = none"
+    )
     parser.add_argument("--json", help="where the result goes")
     return parser.parse_args()
 

@@ -24,6 +24,8 @@ from regard.errors import InputError
 from regard.evaluation.intervals import draws
 from regard.metrics import decile_mape, normalised_gini, spearman, total_bias
 from regard.sequences.log import DAY, Log
+from regard.training import horizon
+from regard.training.horizon_fit import Recipe
 
 BUY = ("purchase",)
 FIRST = date(2001, 1, 1)
@@ -151,16 +153,19 @@ def test_every_method_answers_and_the_table_says_so(
 ) -> None:
     path, out = purchases(tmp_path / "p.txt", customers=350, days=180), tmp_path / "out.json"
     monkeypatch.setattr(value_measure, "draws", partial(draws, resamples=50))
-    words = ["--format", "cdnow", "--calibration-days", "120", "--holdout-days", "60", "--json", str(out)]
-    monkeypatch.setattr(sys, "argv", ["value", str(path), *words])
+    quick = {name: replace(rule, steps=20) for name, rule in horizon.RULES.items()}
+    monkeypatch.setattr(horizon, "RULES", quick)
+    monkeypatch.setattr(horizon, "Recipe", lambda **how: Recipe(**how, steps=20, members=1, width=4))
+    words = ["--format", "cdnow", "--calibration-days", "120", "--holdout-days", "60", "--seeds", "1"]
+    monkeypatch.setattr(sys, "argv", ["value", str(path), *words, "--json", str(out)])
     value.main()
     result = json.loads(out.read_text(encoding="utf-8"))
     assert set(result["baselines"]) == {
         "recency", "frequency", "rate", "total_rate", "rfm", "decayed_spend_8w", "decayed_spend_13w",
         "bg_nbd_gamma_gamma", "mbg_nbd_gamma_gamma", "pareto_nbd_gamma_gamma", "trees",
     }  # fmt: skip
-    assert not result["missing"] and not result["metrics"]
-    for metrics in result["baselines"].values():
+    assert not result["missing"] and set(result["models"][0]["answers"]) == {"churn", "orders", "spend"}
+    for metrics in (result["metrics"], *result["baselines"].values()):
         assert set(metrics) == {"gini", "decile_mape", "churn_auroc", "ece", "bias", "spearman"}
         assert 0 < metrics["gini"]["mean"] < 1 and metrics["churn_auroc"]["mean"] > 0.5
     assert result["split"]["customers"] == len({line.split()[0] for line in path.read_text().splitlines()[1:]})
