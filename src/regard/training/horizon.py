@@ -35,12 +35,6 @@ RULES: Mapping[str, Recipe] = {
 }
 """Baselines: the same closed forms on a straight line of a column or a few. 'counts' knows neither order nor time."""
 
-YEAR = 365
-"""Days after which a season comes round."""
-
-SEASONED = 1.5
-"""Years of view from which the rehearsal is a year before its end, so that the same season follows; half a year is left to learn from."""
-
 ASKED = 40_000
 """Customers of a rehearsal at most."""
 
@@ -124,8 +118,6 @@ def _stage(view: View, horizon_days: int, rehearsal: Rehearsal | None) -> tuple[
     span = (view.cut - first) // DAY
     if rehearsal is not None:
         return rehearsal.cut, max(1, min(horizon_days, (view.cut - rehearsal.cut) // DAY))
-    if span >= SEASONED * YEAR and horizon_days <= YEAR:
-        return midnight(view.cut, view.log.time_zone, days=-YEAR), horizon_days
     # As far ahead in proportion to what lies behind as will be asked: that is what heads are off by.
     days = max(1, min(horizon_days * span // (horizon_days + span), span // 2))
     return midnight(view.cut, view.log.time_zone, days=-days), days
