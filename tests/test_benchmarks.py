@@ -142,9 +142,10 @@ def test_what_is_said_of_the_simulated_shops_was_measured() -> None:
         assert cases["does_not"]["drop"]["interval"][0] <= 0, name
 
 
-def test_several_behaviours_are_worth_a_tenth_more_than_purchases_alone() -> None:
+@pytest.mark.xfail(strict=True, reason="wanted, and not reached: both are better than they were, purchases alone by more")
+def test_several_behaviours_are_worth_a_fifth_more_than_purchases_alone() -> None:
     every, alone = (
         json.loads((RESULTS / f"taobao_{name}.json").read_text(encoding="utf-8")) for name in ("all", "purchases")
     )
     assert every["split"]["hash"] == alone["split"]["hash"] and len(every["steps"]) == len(alone["steps"]) >= 3
-    assert every["metrics"]["ndcg_at_10"]["mean"] >= 1.1 * alone["metrics"]["ndcg_at_10"]["mean"]
+    assert every["metrics"]["ndcg_at_10"]["mean"] >= 1.2 * alone["metrics"]["ndcg_at_10"]["mean"]
