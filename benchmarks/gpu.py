@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--json", help="where the result goes")
     wish = parser.parse_args()
     full, sampled = (Shape(items=items, tokens=wish.tokens) for items in (27_000, 1_000_000))
-    card = choose() if torch.cuda.is_available() else None
+    card = choose("cuda") if torch.cuda.is_available() else None
     rows: dict[str, Any] = {"rate": told(card, lambda device: {"flops": bf16_rate(device)})}
     rate = rows["rate"].get("flops")
     rows["full"] = told(card, lambda device: measure(full, device, steps=wish.steps, rate=rate))

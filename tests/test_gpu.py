@@ -40,6 +40,19 @@ def test_without_a_card_every_row_says_that_it_was_not_run(
         assert readme.block("gpu", result, language).count(words) == len(ROWS)
 
 
+def test_where_there_is_a_card_it_is_the_card_that_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[torch.device | None] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"{device.type} 9000")
+    monkeypatch.setattr(gpu, "told", lambda card, work: asked.append(card) or {"not_run": "a test"})
+    monkeypatch.setattr(sys, "argv", ["gpu"])
+    gpu.main()
+    assert asked == [torch.device("cuda", 0)] * len(ROWS)
+    assert json.loads(capsys.readouterr().out)["card"] == "cuda 9000"
+
+
 def test_what_was_measured_is_told_in_both_languages() -> None:
     speed = {
         "events_per_second": {"as it trains": 1_000, "batches ready": 2_000},
