@@ -1,11 +1,12 @@
-"""Keep the READMEs equal to what was measured.
+"""Keep the READMEs and docs/results equal to what was measured.
 
     python benchmarks/readme.py                                  write the blocks between the markers anew
     python benchmarks/readme.py --check                          only say whether they are up to date
     python benchmarks/readme.py --record NAME -- regard VERB ...  run a command and keep its output for a block
 
 A block stands between `<!-- results: NAME -->` and `<!-- end -->` and is made from results/NAME.json. Where there is no
-such file, there is nothing in the block, its heading included. Nothing between the markers is written by hand.
+such file, there is nothing in the block, its heading included; 'summary' has a line of each of NEXT. Nothing between the
+markers is written by hand.
 """
 
 from __future__ import annotations
@@ -16,18 +17,29 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+if __name__ == "__main__":  # run as a file, it finds its neighbours only by their folder
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks import readme_speed, readme_value
+from benchmarks.readme_speed import table
 from regard.evaluation.verdict import baseline_name, metric_name
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-READMES = ("README.md", "README.zh-CN.md")
+PAGES = ("README.md", "README.zh-CN.md", "docs/results.md", "docs/results.zh-CN.md")
 
 _BLOCK = re.compile(r"(<!-- results: ([\w-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _METRICS = ("ndcg_at_10", "hr_at_10", "recall_at_10")
+
+NEXT = (
+    "online_retail", "taobao_all", "taobao_purchases", "amazon_beauty", "amazon_beauty_attributes", "movielens_1m", "amazon_video_games",
+    "xmarket_uk", "xmarket_uk_365",
+)  # fmt: skip
+"""Results about the next item or basket, in the order of the summary."""
 
 TITLES: dict[str, tuple[str, str]] = {
     "ingest": ("Taking events in", "导入速度"),
@@ -43,6 +55,15 @@ TITLES: dict[str, tuple[str, str]] = {
     "ablation_beauty": ("What each piece of the model is worth: Amazon Beauty", "模型的每个部分值多少：Amazon Beauty"),
     "ablation_retail": ("The same on Online Retail", "同上：Online Retail"),
     "ablation_taobao": ("The same on Taobao", "同上：Taobao"),
+    "versus_beauty": ("Other libraries on the same split: Amazon Beauty", "同一切分上的其他库：Amazon Beauty"),
+    "versus_speed": (
+        "Seconds of training beside another library: Amazon Beauty",
+        "与其他库相比的训练用时：Amazon Beauty",
+    ),
+    "growth": ("How training grows with the log", "训练用时随日志增长的情况"),
+    "topk": ("One customer's exact top ten", "一位顾客的精确前十件"),
+    "value_cdnow": ("Who spends how much, and who comes back: CDNOW", "谁会花多少钱、谁会再来：CDNOW"),
+    "value_retail": ("The same on Online Retail", "同上：Online Retail"),
     "anomalies_retail": (
         "Scripted bots in a real log: Online Retail",
         "混入真实日志的脚本机器人：Online Retail",
@@ -57,6 +78,11 @@ TITLES: dict[str, tuple[str, str]] = {
 """Headings of the blocks; a block that is not named here has none, as the text around it says what it is."""
 
 _WORDS: dict[str, tuple[str, str]] = {
+    "log": ("Log", "日志"),
+    "best": ("best of the others", "其他方法中最好的"),
+    "change_of": ("difference (95 % interval)", "差值（95% 置信区间）"),
+    "asked": ("customers", "顾客数"),
+    "seconds": ("trained, s", "训练秒数"),
     "method": ("Method", "方法"),
     "model": ("**Regard**", "**Regard**"),
     "interval": ("95 % interval", "95% 置信区间"),
@@ -134,6 +160,15 @@ _WORDS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
+_MORE: dict[str, Callable[[Mapping[str, Any], int], str]] = {
+    "histories": readme_speed.growth,
+    "int8, rescored": readme_speed.topk,
+    "best_baseline": readme_value.value,
+    "peers": readme_speed.versus,
+}
+"""What only such a result has -> who writes its block."""
+
+
 def rendered(text: str, language: str, results: Path = RESULTS) -> str:
     """The text with every block made anew from its file.
 
@@ -142,6 +177,8 @@ def rendered(text: str, language: str, results: Path = RESULTS) -> str:
     """
 
     def fill(match: re.Match[str]) -> str:
+        if match[2] == "summary":
+            return f"{match[1]}{_summary(results, language)}{match[4]}"
         file = results / f"{match[2]}.json"
         body = block(match[2], json.loads(file.read_text(encoding="utf-8")), language) if file.exists() else ""
         return f"{match[1]}{body}{match[4]}"
@@ -165,9 +202,36 @@ def block(name: str, result: Mapping[str, Any], language: str) -> str:
         return f"{heading}{_simulated(result, column)}\n"
     if "rows" in result and "split" in result:
         return f"{heading}{_ablation(result, column)}\n"
-    if "metrics" in result and "baselines" in result:
+    if "metrics" in result and "baselines" in result and "best_baseline" not in result:
         return f"{heading}{_table(result, language)}\n"
+    for shape, write in _MORE.items():
+        if shape in result:
+            said = f"{write(result, column)}{'' if column else ' '}{_hardware(result, column)}"
+            return f"{heading}{said}\n\n`{result['command']}`\n"
     raise SystemExit(f"benchmarks/results/{name}.json: no table is known for this shape")
+
+
+def _summary(results: Path, language: str) -> str:
+    """NDCG@10 of the model beside the best of the others, one line per result."""
+    column = 1 if language == "zh" else 0
+    words = [_WORDS[word][column] for word in ("log", "model", "best", "change_of", "asked", "seconds")]
+    lines = [words, ["---", "---:", "---", "---:", "---:", "---:"]]
+    for name in NEXT:
+        file = results / f"{name}.json"
+        if not file.exists():
+            continue
+        found = json.loads(file.read_text(encoding="utf-8"))
+        best, change = found["verdict"]["best_baseline"], found["verdict"]["difference"]["ndcg_at_10"]
+        low, high = change["interval"]
+        lines.append([
+            TITLES[name][column],
+            _number(found["metrics"]["ndcg_at_10"]),
+            f"{_method(best, found, language)} {_number(found['baselines'][best]['ndcg_at_10'])}",
+            f"{change['mean']:+.4f} ({low:+.4f} – {high:+.4f})",
+            f"{found['split']['customers']:,}",
+            f"{found['train_seconds']:.0f}",
+        ])  # fmt: skip
+    return f"{table(lines)}\n"
 
 
 def _ingest(result: Mapping[str, Any], column: int) -> str:
@@ -195,9 +259,8 @@ def _simulated(result: Mapping[str, Any], column: int) -> str:
         first=f"{cause['first_is_cause']['mean']:.1%}", latest=f"{cause['latest_is_cause']['mean']:.1%}",
         three=f"{cause['cause_in_first_three']['mean']:.1%}", low=f"{low:.1%}", high=f"{high:.1%}",
     )  # fmt: skip
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     space = "" if column else " "
-    return f"{table}\n\n{said}{space}{_hardware(result, column)}\n\n`{result['command']}`"
+    return f"{table(lines)}\n\n{said}{space}{_hardware(result, column)}\n\n`{result['command']}`"
 
 
 def _ablation(result: Mapping[str, Any], column: int) -> str:
@@ -213,7 +276,6 @@ def _ablation(result: Mapping[str, Any], column: int) -> str:
             else f"{other['mean']:+.4f} ({other['interval'][0]:+.4f} – {other['interval'][1]:+.4f})"
         )
         lines.append([row["chinese"] if column else row["name"], f"{row['ndcg_at_10']['mean']:.4f}", told])
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     said = _WORDS["ablation"][column].format(
         **{
             **result["split"],
@@ -223,7 +285,7 @@ def _ablation(result: Mapping[str, Any], column: int) -> str:
         }
     )
     space = "" if column else " "
-    return f"{table}\n\n{said}{space}{_hardware(result, column)}\n\n`{result['command']}`"
+    return f"{table(lines)}\n\n{said}{space}{_hardware(result, column)}\n\n`{result['command']}`"
 
 
 def _anomalies(result: Mapping[str, Any], column: int) -> str:
@@ -243,8 +305,7 @@ def _anomalies(result: Mapping[str, Any], column: int) -> str:
         bots=result["bots"], customers=f"{result['customers']:,}", seeds=result["seeds"],
         flagged=f"{result['untouched']['scripted']:.2%}", jitter=f"{result['jitter']:.0%}",
     )  # fmt: skip
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{table}\n\n{said}{'' if column else ' '}{_hardware(result, column)}\n\n`{result['command']}`"
+    return f"{table(lines)}\n\n{said}{'' if column else ' '}{_hardware(result, column)}\n\n`{result['command']}`"
 
 
 def _gpu(result: Mapping[str, Any], column: int) -> str:
@@ -252,11 +313,10 @@ def _gpu(result: Mapping[str, Any], column: int) -> str:
     for name, row in result["rows"].items():
         items = f"{result['settings'][name]['items']:,}" if name in result["settings"] else ""
         lines.append([_WORDS[f"gpu_{name}"][column].format(items=items), _found(name, row, column)])
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     settings, space = result["settings"]["full"], "" if column else " "
     said = _WORDS["gpu"][column].format(**{**settings, "tokens": f"{settings['tokens']:,}"})
     where = f"{result['card']}{'，' if column else ', '}" if result["card"] else ""
-    return f"{table}\n\n{said}{space}{where}{_hardware(result, column)}\n\n`{result['command']}`"
+    return f"{table(lines)}\n\n{said}{space}{where}{_hardware(result, column)}\n\n`{result['command']}`"
 
 
 def _found(name: str, row: Mapping[str, Any], column: int) -> str:
@@ -290,12 +350,11 @@ def _table(result: Mapping[str, Any], language: str) -> str:
     head += [metric_name(name) for name in metrics[1:]]
     lines = [head, ["---", *["---:"] * (len(head) - 1)]]
     for name in order:
-        label = baseline_name(name, language) if name else _WORDS["model"][column]
+        label = _method(name, result, language) if name else _WORDS["model"][column]
         first = rows[name][metrics[0]]
         cells = [_number(first), _interval(first), *(_number(rows[name].get(metric)) for metric in metrics[1:])]
         lines.append([label, *cells])
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{table}\n\n{('' if column else ' ').join(_notes(result, metrics[0], language))}"
+    return f"{table(lines)}\n\n{('' if column else ' ').join(_notes(result, metrics[0], language))}"
 
 
 def _notes(result: Mapping[str, Any], metric: str, language: str) -> list[str]:
@@ -305,13 +364,19 @@ def _notes(result: Mapping[str, Any], metric: str, language: str) -> list[str]:
     change = (verdict.get("difference") or {}).get(metric)
     if change and change["interval"]:
         low, high = change["interval"]
-        name = baseline_name(verdict["best_baseline"], language)
+        name = _method(verdict["best_baseline"], result, language)
         signed = {"mean": f"{change['mean']:+.4f}", "low": f"{low:+.4f}", "high": f"{high:+.4f}"}
         notes.append(_WORDS["difference"][column].format(name=name, **signed))
     if result.get("train_seconds") is not None:
         notes.append(_WORDS["trained"][column].format(seconds=f"{result['train_seconds']:.0f}"))
     hardware = _hardware(result, column)
     return [*notes, hardware] if hardware else notes
+
+
+def _method(name: str, result: Mapping[str, Any], language: str) -> str:
+    """A baseline's or a peer's name."""
+    peer = result.get("peers", {}).get(name)
+    return str(peer["title"]) if peer else baseline_name(name, language)
 
 
 def _number(found: Mapping[str, Any] | None) -> str:
@@ -344,7 +409,7 @@ def main() -> int:
     if given.record:
         record(given.record, given.command)
     old = []
-    for name in READMES:
+    for name in PAGES:
         path = ROOT / name
         before = path.read_text(encoding="utf-8")
         after = rendered(before, "zh" if "zh" in name else "en")

@@ -19,8 +19,10 @@ from regard.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[1]
 READMES = {"README.md": "en", "README.zh-CN.md": "zh"}
+RESULTS = {"docs/results.md": "en", "docs/results.zh-CN.md": "zh"}
 PAGES = [
     *READMES,
+    *RESULTS,
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     *(f"docs/{name}.md" for name in ("tour", "concepts", "data", "api")),
@@ -113,15 +115,16 @@ def test_every_schema_is_listed() -> None:
     assert listed <= there
 
 
-@pytest.mark.parametrize("page", READMES)
-def test_readme_equals_the_results(script: ModuleType, page: str) -> None:
+@pytest.mark.parametrize("page", [*READMES, *RESULTS])
+def test_a_page_equals_the_results(script: ModuleType, page: str) -> None:
     text = read(page)
-    assert script.rendered(text, READMES[page]) == text, "run python benchmarks/readme.py"
+    assert script.rendered(text, {**READMES, **RESULTS}[page]) == text, "run python benchmarks/readme.py"
 
 
-def test_both_readmes_show_the_same_blocks_and_commands() -> None:
-    blocks = [re.findall(r"<!-- results: ([\w-]+) -->", read(page)) for page in READMES]
-    assert blocks[0] == blocks[1]
+def test_both_languages_show_the_same_blocks_and_commands() -> None:
+    for pages in (READMES, RESULTS):
+        blocks = [re.findall(r"<!-- results: ([\w-]+) -->", read(page)) for page in pages]
+        assert blocks[0] == blocks[1]
     verbs = [re.findall(r"^regard (\w+)", "\n".join(fenced(page, "sh")), re.MULTILINE) for page in READMES]
     assert verbs[0] == verbs[1]
 
@@ -150,6 +153,80 @@ def test_a_block_shows_the_file_and_nothing_without_it(script: ModuleType, tmp_p
     assert "-0.0100 (-0.0200 to +0.0000)" in shown and "Trained in 281 s." in shown and "1,486 customers" in shown
     assert "| 方法 |" in script.rendered(text, "zh", tmp_path)
     assert script.rendered(shown, "en", tmp_path) == shown
+
+
+def test_the_summary_has_a_line_of_each_log_that_was_measured(script: ModuleType, tmp_path: Path) -> None:
+    text = "<!-- results: summary -->\n<!-- end -->\n"
+    taken = {"mean": 0.2, "interval": [0.1, 0.3]}
+    result = {
+        "split": {"customers": 1486},
+        "metrics": {"ndcg_at_10": taken},
+        "baselines": {"ease": {"ndcg_at_10": taken | {"mean": 0.15}}},
+        "verdict": {"best_baseline": "ease", "difference": {"ndcg_at_10": {"mean": 0.05, "interval": [0.01, 0.09]}}},
+        "train_seconds": 94.4,
+    }
+    for name in ("online_retail", "xmarket_uk"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(result), encoding="utf-8")
+    rows = script.rendered(text, "en", tmp_path).splitlines()[3:-1]
+    assert len(rows) == 2
+    assert rows[0].endswith("| 0.2000 | EASE 0.1500 | +0.0500 (+0.0100 – +0.0900) | 1,486 | 94 |")
+
+
+def test_speed_shows_what_was_not_run(script: ModuleType) -> None:
+    told = {
+        "title": "Peer", "peer_seconds_per_epoch": 80.0, "our_seconds_per_epoch": 2.0, "ratio": 40.0, "ratio_of_pairs": [39.0, 41.0],
+    }  # fmt: skip
+    result = {
+        "peers": {"peer": told},
+        "settings": {"width": 64, "layers": 2, "length": 50, "budget": 7_200.0},
+        "split": {"customers": 4_000},
+        "command": "python -m benchmarks.versus.speed",
+    }
+    assert "| Peer | 80.0 | 2.0 | 40.0 (39.0 – 41.0) | not run |" in script.block("versus_speed", result, "en")
+    told["race"] = {
+        "peer": {"seconds_to_best": 900.0}, "ours_passes": {"seconds": 10.0}, "ratio": 90.0, "peer_stopped_by_budget": True,
+    }  # fmt: skip
+    shown = script.block("versus_speed", result, "en")
+    assert "900 s against 10 s: 90.0 times; stopped by its budget of 7,200 s" in shown
+    told["race"]["ours_passes"] = None
+    assert "900 s; ours never got there" in script.block("versus_speed", result, "en")
+
+
+def test_growth_and_top_ten_and_value_say_what_was_found(script: ModuleType) -> None:
+    size = {
+        "events": 1_000, "length": 50, "set_up_us_per_event": 1.0, "step_us_per_event": 9.0, "us_per_event": 10.0, "peak_mb": 1_500,
+    }  # fmt: skip
+    grown = {
+        "growth": [size, size | {"us_per_event": 11.0}], "histories": [size, size | {"length": 4_096, "us_per_event": 15.0}],
+        "items": 20, "width": 64, "layers": 2, "command": "c",
+    }  # fmt: skip
+    shown = script.block("growth", grown, "en")
+    assert "the longest time per event is 10% above the shortest" in shown and "costs 1.50 times" in shown
+    fast = {"median_ms": 1.0, "p90_ms": 2.0, "p99_ms": 3.0, "customers_per_second": {"1": 400, "2": 800}}
+    best = {
+        "items": 100,
+        "width": 64,
+        "customers": 9,
+        "events_each": 50,
+        "same items": True,
+        "int8, rescored": fast,
+        "fp32": fast,
+    }
+    assert "| fp32 | 1.00 ms | 2.00 ms | 3.00 ms | 400 customers/s on 1; 800 customers/s on 2 |" in script.block(
+        "topk", best | {"command": "c"}, "en"
+    )
+    none, some = {"mean": None}, {"mean": 0.25, "sd": 0.01}
+    columns = ("gini", "decile_mape", "churn_auroc", "ece", "bias")
+    value = {
+        "metrics": dict.fromkeys(columns, some), "baselines": {"rfm": dict.fromkeys(columns, none)}, "best_baseline": {},
+        "differences": {"model": {"gini": {"mean": 0.1, "interval": [0.05, 0.15]}}},
+        "split": {"customers": 9, "calibration_days": 10, "holdout_days": 5, "hash": "ab"}, "command": "c",
+    }  # fmt: skip
+    shown = script.block("value_cdnow", value, "en")
+    assert (
+        "| **Regard** | 0.2500 ± 0.0100 |" in shown and "| +25% |" in shown and "| RFM | – | – | – | – | – |" in shown
+    )
+    assert "spend Gini +0.1000 (+0.0500 – +0.1500)" in shown
 
 
 def test_an_ablation_shows_what_is_kept_before_what_was_tried(script: ModuleType) -> None:
