@@ -37,6 +37,10 @@ class InputError(RegardError):
     """A file or table cannot be taken in at all; the store is unchanged."""
 
 
+class ConsentError(RegardError):
+    """A question about customers who have not consented to being looked at."""
+
+
 class ConfigError(RegardError):
     """regard.toml or a setting is wrong; names the file, the key and the nearest valid one."""
 

@@ -190,6 +190,12 @@ TOLD = {
     "customers: {} row(s) whose id comes again later; the last one counts": (
         "顾客表：{} 行的编号后面再次出现，以最后一行为准"
     ),
+    "customers: {} row(s) whose consent is neither yes nor no, taken for no": (
+        "顾客表：{} 行的同意一栏既非“是”也非“否”，按“否”处理"
+    ),
+    "customers: {} of {} row(s) consent; nobody else is looked at from now on": (
+        "顾客表：{1} 行中有 {0} 行表示同意；此后不再处理其他任何顾客的数据"
+    ),
     # progress
     "reading {}": "读取 {}",
     "checking rows": "检查各行",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePath
 from typing import Any
 
 from regard.config import Config
 from regard.events import gate_rules, merchandise
-from regard.events.catalog import Catalog
+from regard.events.catalog import Catalog, Part
 from regard.events.engine import Engine
 
 _EXAMPLES = 3
@@ -76,17 +77,19 @@ def examine(engine: Engine, catalog: Catalog, config: Config, version: int) -> D
     engine.verify(catalog.parts(version, "events", "covered", "rejected", "items", "customers"))
     parts = catalog.parts(version, "events")
     columns = engine.scan("events", parts)
-    events = sum(part.rows for part in parts)
-    refused, findings = _rejected(engine, catalog, version, events)
+    accepted = sum(part.rows for part in parts)
+    events = int(engine.one("SELECT count(*) FROM events")[0]) if engine.among else accepted
+    refused, findings = _rejected(engine, catalog, version, accepted)
     covered = sum(part.rows for part in catalog.parts(version, "covered"))
     findings.append(
         Finding(
-            name="counted once", count=covered, of=covered + events + refused, unit="rows",
+            name="counted once", count=covered, of=covered + accepted + refused, unit="rows",
             advice="other files had these rows as well; rows rejected as unreadable or incomplete are not compared",
         )
     )  # fmt: skip
     services = merchandise.services(engine, config)
     findings += [
+        *_withheld(engine, parts),
         _refunds(engine, events),
         _bots(engine, catalog, version),
         _services(services, events),
@@ -95,7 +98,7 @@ def examine(engine: Engine, catalog: Catalog, config: Config, version: int) -> D
     there = sorted((finding for finding in findings if finding.count), key=lambda finding: -finding.share)
     listing = tuple((service.item, service.name, ", ".join(service.reasons), service.rows) for service in services)
     return DoctorReport(
-        version=version, events=events, rejected=refused, findings=tuple(there), not_merchandise=listing
+        version=version, events=accepted, rejected=refused, findings=tuple(there), not_merchandise=listing
     )
 
 
@@ -127,6 +130,16 @@ def _refunds(engine: Engine, events: int) -> Finding:
         unit="rows",
         advice=f"{matched:,} of {rows:,} refunds match an earlier purchase; others may be older than the first file",
     )
+
+
+def _withheld(engine: Engine, parts: Sequence[Part]) -> list[Finding]:
+    if not (engine.among and parts):
+        return []
+    engine.over("everybody", parts)
+    everybody = int(engine.one("SELECT count(DISTINCT customer) FROM everybody")[0])
+    seen = int(engine.one("SELECT count(DISTINCT customer) FROM events")[0])
+    advice = "no customers table says that they consent; kept, and neither learned from nor looked at"
+    return [Finding(name="no consent", count=everybody - seen, of=everybody, unit="customers", advice=advice)]
 
 
 def _bots(engine: Engine, catalog: Catalog, version: int) -> Finding:

@@ -62,6 +62,8 @@ class Engine:
 
     def __init__(self, folder: Path, *, threads: int = 0, memory_mb: int = MEMORY_MB) -> None:
         self.folder = folder
+        self.among = ""
+        """Table of the customers whose events may be read, see `consent.obey`; '' = everybody's."""
         with disk_errors():
             self._spill = tempfile.mkdtemp(prefix="spill-", dir=cache_of(folder))
         settings: dict[str, Any] = {"memory_limit": f"{memory_mb}MB", "temp_directory": self._spill}
@@ -111,13 +113,17 @@ class Engine:
             yield from getattr(answer, name)(BATCH)
 
     def scan(self, name: str, parts: Sequence[Part]) -> tuple[str, ...]:
-        """Make the view `name` over the rows of event parts, with every column of the schema; returns those that hold
-        values.
+        """Make the view `name` over the rows of event parts that may be read, with every column of the schema; returns
+        those that hold values.
 
         Raises:
             WorkspaceError: a part is missing or has another size than the manifest says.
         """
-        held = {column for part in parts for column in part.columns}
+        held, source = {column for part in parts for column in part.columns}, f"{name} parts"
+        if parts:
+            self.over(source, parts)
+        if parts and self.among:
+            held, source = self._allowed(source, held)
         wanted = [
             (
                 field.name if field.name in held else f"NULL::{sql_type(field.type)} AS {quoted(field.name)}",
@@ -126,12 +132,20 @@ class Engine:
             for field in SCHEMA
         ]
         select = ", ".join(quoted(text) if there else text for text, there in wanted)
-        if not parts:
-            self.rows(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS SELECT {select} WHERE false")
-            return ()
-        self.over(f"{name} parts", parts)
-        self.rows(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS SELECT {select} FROM {quoted(f'{name} parts')}")
+        of = f"FROM {quoted(source)}" if parts else "WHERE false"
+        self.rows(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS SELECT {select} {of}")
         return tuple(field.name for field in SCHEMA if field.name in held)
+
+    def _allowed(self, view: str, held: Iterable[str]) -> tuple[set[str], str]:
+        """Of the columns those that hold values of customers whose events may be read, and a view of these events."""
+        columns, name = sorted(held), f"{view} allowed"
+        self.rows(
+            f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS"
+            f" SELECT * FROM {quoted(view)} WHERE customer IN (SELECT customer FROM {quoted(self.among)})"
+        )
+        there = (f"EXISTS (SELECT 1 FROM {quoted(name)} WHERE {quoted(column)} IS NOT NULL)" for column in columns)
+        found = self.one(f"SELECT {', '.join(there)}")
+        return {column for column, some in zip(columns, found, strict=True) if some}, name
 
     def over(self, name: str, parts: Sequence[Part]) -> None:
         """Make the view `name` over parts as they are, columns matched by name."""
@@ -157,7 +171,7 @@ class Engine:
         """
         held = self.scan("events", parts)
         select = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in columns.items())
-        order = f" ORDER BY {sort_key(held)}" if len(parts) > 1 else ""
+        order = f" ORDER BY {sort_key(held)}" if held and (len(parts) > 1 or self.among) else ""
         yield from self.batches(f"SELECT {select} FROM events{order}")
 
     def write_part(

@@ -11,7 +11,7 @@ from typing import Any
 
 from regard.config import Config
 from regard.errors import InputError
-from regard.events import gate, gate_rules, merchandise
+from regard.events import consent, gate, gate_rules, merchandise
 from regard.events.catalog import Catalog, Change, Kind, Part
 from regard.events.engine import Engine, listed, sort_key
 from regard.events.mapping import Mapping as Columns
@@ -237,6 +237,10 @@ def run(engine: Engine, catalog: Catalog, config: Config, request: Request, prog
     engine.rows("DROP VIEW staged")
     engine.rows(f"DROP TABLE {quoted(STAGED)}")
     report = _describe(engine, report, config, live, parts, number)
+    # Who acts like a robot is asked of whoever may be looked at, and by their events alone.
+    known = [*catalog.parts(version, "customers"), *(part for part in parts if part.kind == "customers")]
+    consent.obey(engine, known)
+    engine.scan("events", [*live, *(part for part in parts if part.kind == "events")])
     bots = gate_rules.bots(engine) if clock == "clock" else {}
     report = replace(report, bots=len(bots), seconds=round(perf_counter() - began, 3))
     catalog.commit(
@@ -266,6 +270,7 @@ def undo(engine: Engine, catalog: Catalog, number: int) -> None:
     if covered and any(part.kind == "events" for part in gone):
         promoted, replaced = _promote(engine, live, covered)
         gone += replaced
+    consent.obey(engine, [part for part in parts if part.kind == "customers" and part.ingest != number])
     engine.scan("events", [part for part in [*live, *promoted] if part.kind == "events"])
     clock = catalog.clock()
     remaining = any(entry.number != number and not entry.undone for entry in catalog.history())
@@ -358,6 +363,12 @@ def _stage_tables(
             notes.append(f"{kind}: {_counted(read.missing)} without an id, left out")
         if read.repeated:
             notes.append(f"{kind}: {_counted(read.repeated)} whose id comes again later; the last one counts")
+        if read.odd:
+            notes.append(f"{kind}: {_counted(read.odd)} whose consent is neither yes nor no, taken for no")
+        if read.consents is not None:
+            notes.append(
+                f"{kind}: {read.consents:,} of {_counted(read.rows)} consent; nobody else is looked at from now on"
+            )
         if not changes(engine, catalog.parts(version, kind), kind, name):
             unchanged.append(kind)
     return rows, unchanged, notes

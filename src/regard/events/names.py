@@ -143,7 +143,29 @@ TABLE_COLUMNS: dict[str, tuple[frozenset[str], ...]] = {
         "item_name product_name title name product_title item_title description item_description "
         "product_description 商品名 商品名称 商品标题 标题 名称 产品名称 品名",
     ),
+    "consent": _tiers(
+        "consent",
+        "consented consents has_consent consent_given consent_status gave_consent data_consent privacy_consent "
+        "gdpr_consent pipl_consent profiling_consent processing_consent personalisation_consent "
+        "personalization_consent opt_in opted_in 同意 是否同意 已同意 授权 是否授权 已授权 用户授权 同意授权 隐私授权 "
+        "数据授权 授权状态 同意状态 隐私同意 是否同意隐私政策 同意处理个人信息 个人信息授权 个性化授权",
+    ),
 }
+
+_CONSENT_WORDS: dict[bool, str] = {
+    True: (
+        "true t yes y 1 1.0 on ok agree agreed accept accepted allow allowed consent consented given granted opt-in "
+        "opted-in opted_in 是 有 真 同意 已同意 授权 已授权 允许 已允许 接受 已接受"
+    ),
+    False: (
+        "false f no n 0 0.0 off disagree disagreed decline declined deny denied refuse refused reject rejected revoked "
+        "withdrawn opt-out opted-out opted_out 否 无 假 不 不同意 未同意 未授权 不授权 不允许 拒绝 已拒绝 撤回 已撤回 撤销 "
+        "已撤销 取消 已取消 取消授权 已取消授权"
+    ),
+}
+
+CONSENT_WORDS: dict[bool, frozenset[str]] = {said: frozenset(words.split()) for said, words in _CONSENT_WORDS.items()}
+"""What a consent says in lower case: True for yes, False for no."""
 
 MISSING: tuple[str, ...] = ("", "NULL", "null", "None", "NaN", "nan", "N/A", "n/a", "<NA>", "\\N", "nil")
 """Spellings of 'nothing here' in a text cell."""

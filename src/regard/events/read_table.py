@@ -11,6 +11,7 @@ import duckdb
 
 from regard.errors import InputError, UsageError
 from regard.events.clean import has_comma, id_sql, number_sql
+from regard.events.consent import CONSENT, odd_sql, said_sql
 from regard.events.names import TABLE_COLUMNS, plain
 from regard.events.read_json import list_of
 from regard.events.read_scan import Ready, ready, relation
@@ -21,7 +22,7 @@ Kind = Literal["items", "customers"]
 
 _PLAIN_KEYS = frozenset({"id", "编号", "code"})
 TABLE_FIELDS: dict[Kind, tuple[str, ...]] = {
-    "items": ("item", "item_name", "category", "brand", "price"), "customers": ("customer",)
+    "items": ("item", "item_name", "category", "brand", "price"), "customers": ("customer", CONSENT)
 }  # fmt: skip
 """Fields of each table, the key first."""
 
@@ -35,12 +36,16 @@ class Table:
         columns: column of the result -> column of the source.
         missing: rows without a key, left out.
         repeated: rows whose key comes again later; the last one counts.
+        consents: rows that consent; None where no column says so.
+        odd: rows whose consent is neither yes nor no, and so is no.
     """
 
     rows: int
     columns: dict[str, str]
     missing: int
     repeated: int
+    consents: int | None = None
+    odd: int = 0
 
 
 def read_table(
@@ -73,6 +78,7 @@ def read_table(
         values = binder.of(everything)
         counts = f"SELECT count(*), count({quoted(key)}), count(DISTINCT {quoted(key)}) FROM ({everything})"
         lines, known, distinct = connection.execute(counts, values).fetchall()[0]
+        odd = _odd(connection, rows, found, binder)
         if not distinct:
             raise InputError(f"{source.name} has no row with {'an item' if key == 'item' else 'a customer'}")
         connection.execute(
@@ -82,7 +88,21 @@ def read_table(
             values,
         )
     columns = {**found, **{names[column]: column for column in others}}
-    return Table(rows=distinct, columns=columns, missing=lines - known, repeated=known - distinct)
+    consents = None
+    if CONSENT in found:
+        consents = connection.execute(f"SELECT count(*) FILTER ({CONSENT}) FROM {quoted(table)}").fetchall()[0][0]
+    return Table(
+        rows=distinct, columns=columns, missing=lines - known, repeated=known - distinct, consents=consents, odd=odd
+    )
+
+
+def _odd(connection: duckdb.DuckDBPyConnection, rows: Relation, found: dict[str, str], binder: Binder) -> int:
+    """Rows whose consent cannot be read."""
+    if CONSENT not in found:
+        return 0
+    column = found[CONSENT]
+    query = f"SELECT count(*) FILTER ({odd_sql(_text(rows, column))}) FROM {rows.sql}"
+    return int(connection.execute(query, binder.of(query)).fetchall()[0][0])
 
 
 def _recognise(source: Source, key: str, fields: tuple[str, ...], overrides: Names[str, str]) -> dict[str, str]:
@@ -102,10 +122,10 @@ def _recognise(source: Source, key: str, fields: tuple[str, ...], overrides: Nam
         tiers = (*TABLE_COLUMNS[field], _PLAIN_KEYS) if field == key else TABLE_COLUMNS[field]
         for tier in tiers:
             named = [column for column in source.columns if column not in found.values() and plain(column) in tier]
-            if len(named) > 1 and field == key:
+            if len(named) > 1 and field in (key, CONSENT):
                 raise InputError(
-                    f"{source.name}: '{named[0]}' and '{named[1]}' could each be the {key}",
-                    hint=f'--map {key}="{named[0]}"',
+                    f"{source.name}: '{named[0]}' and '{named[1]}' could each be the {field}",
+                    hint=f'--map {field}="{named[0]}"',
                 )
             if named:
                 found[field] = named[0]
@@ -168,7 +188,11 @@ def _value(rows: Relation, field: str, column: str, source: Source) -> str:
     if field in ("item", "customer"):
         known = [value for value in source.values(column) if value]
         return id_sql(cell, kind, bool(known) and all(_integral(value) for value in known))
-    return id_sql(cell, kind, False)
+    return said_sql(_text(rows, column)) if field == CONSENT else id_sql(cell, kind, False)
+
+
+def _text(rows: Relation, column: str) -> str:
+    return id_sql(rows.cells[column], rows.types[column], False)
 
 
 def _integral(value: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping as Names
 from collections.abc import Sequence
 
 from regard.errors import UsageError
+from regard.events.consent import CONSENT
 from regard.events.read_source import Source
 from regard.events.read_table import TABLE_FIELDS, Kind
 
@@ -35,7 +36,7 @@ def share(
 
     met = set()
     for field, column in overrides.items():
-        named = not column.startswith("#") and any(source.find(column) for source in events)
+        named = field != CONSENT and not column.startswith("#") and any(source.find(column) for source in events)
         if named or any(holds(kind, field, column) for kind in tables):
             met.add(field)
         elif any(field in TABLE_FIELDS[kind] for kind in tables) and (alone or column.strip("#0123456789")):
@@ -44,7 +45,11 @@ def share(
             hint = f"did you mean '{near[0]}'?" if near else f"the columns are {', '.join(columns[:20])}"
             raise UsageError(f"--map {field}={column}: no file of this call has such a column", hint=hint)
     given = [
-        {field: column for field, column in overrides.items() if field not in met or source.find(column)}
+        {
+            field: column
+            for field, column in overrides.items()
+            if field not in met or (field != CONSENT and source.find(column))
+        }
         for source in events
     ]
     # A field that is of no table goes to all of them, which refuse it.

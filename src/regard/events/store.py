@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from regard.config import CONFIG_NAME, Config, load, save
 from regard.errors import UsageError, WorkspaceError, read_only
-from regard.events import doctor, gate_rules, ingest, merchandise, tables
+from regard.events import consent, doctor, gate_rules, ingest, merchandise, tables
 from regard.events.catalog import Catalog, Ingest, writable
 from regard.events.engine import Engine, cache_of, disk_errors
 from regard.events.mapping import Mapping as Columns
@@ -164,9 +164,18 @@ class Store:
             return tables.described(engine, tables.merged(engine, self.catalog.parts(version, "items"), "items"), told)
 
     def customers(self) -> pa.Table:
-        """One row a customer, as the customers tables give it, sorted by id; empty when none was given."""
+        """One row a customer who may be looked at, as the customers tables give it, sorted by id; empty when none was
+        given.
+        """
         with self.reading() as (engine, version):
-            return tables.merged(engine, self.catalog.parts(version, "customers"), "customers")
+            return consent.kept(engine, tables.merged(engine, self.catalog.parts(version, "customers"), "customers"))
+
+    def consenting(self) -> pa.Array | None:
+        """Ids of the customers who consent, sorted; None where nobody was asked (see `consent`)."""
+        with self.reading() as (engine, _):
+            if not engine.among:
+                return None
+            return engine.table(f"SELECT customer FROM {engine.among} ORDER BY customer")["customer"].combine_chunks()
 
     def bots(self, *, before: datetime | None = None) -> list[str]:
         """Bot-like customers, the busiest first: flagged, left out of training by default.
@@ -194,12 +203,14 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[tuple[Engine, int]]:
         """An engine and the version it may read: parts of that version stay on the disk meanwhile, whatever a writer
-        does.
+        does. Its views of events hold nobody's who has not consented.
         """
         with disk_errors(), self._readers() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH)
             with self._engine() as engine:
-                yield engine, self.version
+                version = self.version
+                consent.obey(engine, self.catalog.parts(version, "customers"))
+                yield engine, version
 
     @contextmanager
     def _past(self, before: datetime | None) -> Iterator[Engine]:

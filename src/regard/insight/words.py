@@ -176,6 +176,13 @@ def stranger(customer: str, language: str) -> str:
     return f"没有顾客“{customer}”的任何记录" if language == "zh" else f"nothing is known of customer '{customer}'"
 
 
+def no_consent(customer: str, language: str) -> str:
+    """A note about a customer who must not be looked at."""
+    if language == "zh":
+        return f"顾客“{customer}”不同意处理其数据：以下为热门商品，未使用其任何数据"
+    return f"customer '{customer}' does not consent to being looked at: this is what is popular, without anything of theirs"
+
+
 def not_in_catalogue(items: list[str], language: str) -> str:
     """A note about told items that the shop does not have."""
     listed = ", ".join(items)

@@ -1,7 +1,8 @@
-"""Data: what answering and learning read of a store, and nothing more."""
+"""Data: what answering and learning read of a store, and nothing more. Who has not consented is not in it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from regard.config import Config
+from regard.errors import ConsentError
 from regard.sequences.anomalies import Anomalies, judge
 from regard.sequences.log import Log
 from regard.sequences.view import Content
@@ -29,6 +31,7 @@ class Data:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._consenting: tuple[int, Vocabulary | None] | None = None
 
     @property
     def version(self) -> int:
@@ -41,7 +44,7 @@ class Data:
         return self._store.config
 
     def log(self) -> Log:
-        """Every event."""
+        """Every event of whoever may be looked at."""
         from regard.sequences.pack import read_log
 
         return read_log(self._store)
@@ -85,6 +88,32 @@ class Data:
     def items(self) -> pa.Table:
         """One row an item."""
         return self._store.items()
+
+    def withheld(self, customers: Iterable[str]) -> set[str]:
+        """Those of these customers, known or not, who have not consented (see `events.consent`): of them nothing is here."""
+        version = self.version
+        if self._consenting is None or self._consenting[0] != version:
+            told = self._store.consenting()
+            self._consenting = version, None if told is None else Vocabulary(told)
+        known = self._consenting[1]
+        return set() if known is None else {name for name in customers if name not in known}
+
+    def must_consent(self, customers: Iterable[str]) -> None:
+        """Refuse a question about customers who have not all consented.
+
+        Raises:
+            ConsentError: somebody has not.
+        """
+        asked = list(dict.fromkeys(customers))
+        withheld = self.withheld(asked)
+        if not withheld:
+            return
+        name = next(name for name in asked if name in withheld)
+        who = f"customer '{name}' does" if len(asked) == 1 else f"{len(withheld):,} customers, such as '{name}', do"
+        raise ConsentError(
+            f"{who} not consent to being looked at: nothing is computed about them",
+            hint="regard recommend answers with what is popular" if len(asked) == 1 else "ask without them",
+        )
 
     def target(self, log: Log) -> tuple[str, ...]:
         """The target behaviours by rule (see `targets.targets`); purchases for a store without events."""

@@ -22,6 +22,7 @@ from regard.progress import Progress, Silent
 from regard.sequences.log import Log
 from regard.workspace import learning, oddities
 from regard.workspace.answering import Answering, unproven
+from regard.workspace.consent import named, strangers
 from regard.workspace.data import Data
 from regard.workspace.learning import TrainReport
 from regard.workspace.models import Models
@@ -244,8 +245,11 @@ class Workspace:
 
         Raises:
             InputError: nobody has that id.
+            ConsentError: the customer has not consented.
             UsageError: n is below one.
         """
+        if customer is not None:
+            self._data.must_consent([str(_id(customer))])
         said = language or self.config.language
         return oddities.report(self._data.anomalies(), _id(customer), n, said)
 
@@ -292,6 +296,9 @@ class Workspace:
     ) -> Answer | list[Answer]:
         """What customers will want next, best first; the answer says where it comes from.
 
+        Who has not consented gets what is popular and a note that says so: neither their events nor what the question
+        tells of them is used.
+
         Args:
             customers: one id (an Answer comes back), many (a list), or None for an anonymous visitor.
             n: items per answer. why: name the events that speak for each item.
@@ -313,8 +320,10 @@ class Workspace:
             raise UsageError("events and interests belong to one customer", hint="ask for one customer at a time")
         told, wished = insight.given(events), tuple(str(wish) for wish in interests)
         asks = [Ask(customer=_id(name), events=told, interests=wished) for name in names]
+        withheld = self._data.withheld(ask.customer for ask in asks if ask.customer is not None)
         shop, notes, asked = self._limited(**limits)
-        answers = [answer.noting(notes) for answer in insight.recommend(shop, asks, n=n, **asked)]
+        found = insight.recommend(shop, strangers(asks, withheld), n=n, **asked)
+        answers = [answer.noting(notes) for answer in named(found, asks, withheld, shop.language)]
         return answers[0] if one else answers
 
     def recommend_all(
@@ -372,7 +381,11 @@ class Workspace:
 
         Args:
             customer: id. item: id; None = the first recommended. n: events named. Others as in `recommend`.
+
+        Raises:
+            ConsentError: the customer has not consented.
         """
+        self._data.must_consent([str(_id(customer))])
         shop, _ = self._answering.shop(model=model, language=language)
         if item is None:
             (answer,) = insight.recommend(shop, [Ask(customer=_id(customer))], n=1, exclude=exclude or "")
@@ -404,8 +417,13 @@ class Workspace:
         days: Sequence[int] | None = None,
         model: str | None = None,
     ) -> list[Intent]:
-        """How likely customers are to buy within each of `days` days (None = the workspace's horizons)."""
+        """How likely customers are to buy within each of `days` days (None = the workspace's horizons).
+
+        Raises:
+            ConsentError: one of them has not consented.
+        """
         names = [customers] if isinstance(customers, str | int) else list(customers)
+        self._data.must_consent(str(_id(name)) for name in names)
         shop, _ = self._answering.shop(model=model)
         version = shop.ranker.version if shop.ranker else None
         doubted = unproven(self.models.get(version)) if version else set()
