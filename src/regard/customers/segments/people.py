@@ -11,15 +11,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from regard.errors import UsageError
+from regard.events.consent import CONSENT as CONSENT
+from regard.events.consent import consenting
 from regard.sequences.ragged import Ragged
 from regard.sequences.vocabulary import Vocabulary
-
-CONSENT = "consent"
-"""Column of the profile that says whether a customer may be looked at: true or false."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -107,19 +105,3 @@ class People:
             profile=self.profile.take(pa.array(rows)),
             left_out=self.left_out,
         )
-
-
-def consenting(profile: pa.Table) -> NDArray[np.bool_]:
-    """bool [N], customers that may be looked at; all of them where there is no column `consent`.
-
-    Raises:
-        UsageError: the column is not of true and false, or is there twice.
-    """
-    places = [place for place, name in enumerate(profile.column_names) if name.casefold() == CONSENT]
-    if not places:
-        return np.ones(profile.num_rows, dtype=bool)
-    column = profile.column(places[0])
-    if len(places) > 1 or not pa.types.is_boolean(column.type):
-        what = f"is there {len(places)} times" if len(places) > 1 else f"is {column.type}"
-        raise UsageError(f"column '{CONSENT}' {what}", hint="one column of true and false")
-    return np.asarray(pc.fill_null(column, False).to_numpy(), dtype=bool)
