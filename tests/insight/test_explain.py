@@ -35,7 +35,7 @@ def test_only_the_latest_events_are_looked_at(shop: Shop) -> None:
 def test_blocks_do_not_change_effects(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     bob, tea = shop.log.take(np.array([1])), shop.log.items.codes(["tea", "cup"])
     whole = effects(shop.ranker, bob, shop.now, tea).effect
-    monkeypatch.setattr(sys.modules["regard.insight.explain"], "BLOCK_EVENTS", 1)
+    monkeypatch.setattr(sys.modules["regard.insight.deletion"], "BLOCK_EVENTS", 1)
     monkeypatch.setattr(sys.modules["regard.insight.ranker"], "BLOCK_CELLS", 1)
     assert np.array_equal(effects(shop.ranker, bob, shop.now, tea).effect, whole)
 

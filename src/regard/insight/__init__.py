@@ -10,6 +10,7 @@ from regard.insight.answer import Answer, Reason, Recommended
 from regard.insight.batch import recommend_all
 from regard.insight.candidates import candidates
 from regard.insight.explain import Deletion, Explanation, effects, explain
+from regard.insight.explain_chance import Grounds, grounds
 from regard.insight.history import Ask, Given, given
 from regard.insight.intent import intent
 from regard.insight.ranker import Model, Ranker
@@ -19,6 +20,6 @@ from regard.insight.similar import similar
 from regard.insight.trends import new, trending
 
 __all__ = [
-    "Answer", "Ask", "Deletion", "Explanation", "Given", "Model", "Ranker", "Reason", "Recommended", "Shop",
-    "candidates", "effects", "explain", "given", "intent", "new", "recommend", "recommend_all", "similar", "trending",
+    "Answer", "Ask", "Deletion", "Explanation", "Given", "Grounds", "Model", "Ranker", "Reason", "Recommended", "Shop",
+    "candidates", "effects", "explain", "given", "grounds", "intent", "new", "recommend", "recommend_all", "similar", "trending",
 ]  # fmt: skip

@@ -1,11 +1,6 @@
 """Explain: which of a customer's own events moved a recommendation, found by deleting them and asking again.
 
-Deleting means scoring the same customer from a log without the event: positions, baskets, gaps, own counts and the
-repeat pointer are recomputed, the shop's counts and the parameters stay. An effect is the difference of the item's
-logit, with the event minus without.
-
-For people, events are deleted in groups: all of one behaviour on one item together. Of three purchases of the same
-lamp, deleting one leaves two and would hide the reason. What takes a deed back goes with it, and the group is named as
+An effect is the difference of the item's logit, with the events minus without (see `insight.deletion`). A group of events is named as
 the deed: a return without its purchase is no reason, and only tells that there was a purchase.
 
 `effects(..., grouped=False)` deletes one event at a time, as faithfulness is measured.
@@ -20,48 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.errors import UsageError
-from regard.evaluation.edit import asof_of, without
 from regard.insight import words
 from regard.insight.answer import Plain, Reason
 from regard.insight.candidates import own_items
+from regard.insight.deletion import LATEST, TAKEN_BACK, Asking, Effects, delete_each, fewest
 from regard.insight.history import BASKET_BEHAVIOUR, deeds
 from regard.insight.ranker import Ranker
 from regard.insight.shop import Shop
 from regard.sequences.log import Log
-from regard.sequences.ragged import Ragged, spans
-
-LATEST = 200
-"""Events looked at, from the newest back: older ones move little, and each costs one scoring."""
-
-TAKEN_BACK = {"refund": "purchase", "remove_from_cart": "add_to_cart"}
-"""What undoes a deed -> the deed; on one item they are one group."""
+from regard.sequences.ragged import Ragged
 
 TRIFLE = 1e-4
 """An effect below this is rounding, not a reason; logits are in the single digits."""
 
-BLOCK_EVENTS = 400_000
-"""Events of edited histories held at a time: some 50 MB."""
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Effects:
-    """What each deletion did.
-
-    Args:
-        groups: G rows of event rows (of the asked log) that were deleted together, customer by customer, newest group
-            first.
-        effect: float32 [G, K], logit with the events minus logit without, for each of the customer's K items.
-        offsets: int64 [Q + 1], the groups of customer q are offsets[q]:offsets[q + 1].
-    """
-
-    groups: Ragged
-    effect: NDArray[np.float32]
-    offsets: NDArray[np.int64]
-
-    def of(self, customer: int) -> tuple[Ragged, NDArray[np.float32]]:
-        """The groups and the effects of one customer."""
-        rows = np.arange(self.offsets[customer], self.offsets[customer + 1])
-        return self.groups.take(rows), self.effect[rows]
+TOP = 10
+"""Places of a list that people look at."""
 
 
 def effects(
@@ -78,66 +47,20 @@ def effects(
     Args:
         ranker: who scores. queries: the histories of Q customers, or of one.
         asof: int64 [Q] seconds. items: int64 [Q, K] codes of the queries' catalogue, -1 for none.
-        grouped: all events of one behaviour on one item together; False = one event at a time.
-        latest: events looked at, per customer.
+        grouped, latest: as in `delete_each`.
     """
     asof, items = np.atleast_1d(np.asarray(asof, dtype=np.int64)), np.atleast_2d(items)
-    groups, offsets = _groups(queries, grouped, latest)
-    count = np.diff(offsets)
-    # Each customer's history as it is, then as it is without each of the groups.
-    owner = np.repeat(np.arange(len(queries)), 1 + count)
-    whole = offsets[:-1] + np.arange(len(queries))
-    gone = np.full(len(owner), -1, dtype=np.int64)
-    deleted = np.ones(len(owner), dtype=bool)
-    deleted[whole] = False
-    gone[deleted] = np.arange(len(groups))
-    scores = np.empty((len(owner), items.shape[1]), dtype=np.float32)
-    block = np.cumsum(queries.lengths[owner]) // BLOCK_EVENTS
-    for part in np.split(np.arange(len(owner)), np.flatnonzero(np.diff(block)) + 1):
-        variants = _edited(queries, owner[part], groups, gone[part])
-        _, first, customer = np.unique(owner[part], return_index=True, return_inverse=True)
-        moment = asof_of(variants, asof[owner[part]])
-        scores[part] = ranker.score_of(variants, moment, items[owner[part]], edition_of=first[customer])
-    with np.errstate(invalid="ignore"):
-        effect = np.repeat(scores[whole], count, axis=0) - scores[deleted]
-    effect[np.isnan(effect)] = 0  # scored neither with the events nor without
-    return Effects(groups=groups, effect=effect, offsets=offsets)
+    return delete_each(scores_of(ranker, items), queries, asof, grouped=grouped, latest=latest)
 
 
-def _groups(queries: Log, grouped: bool, latest: int) -> tuple[Ragged, NDArray[np.int64]]:
-    """Rows of event rows that go together, and the offsets of each customer's groups."""
-    rows = spans(queries.offsets[:-1], queries.lengths)[::-1]
-    age = queries.offsets[1:][queries.owner[rows]] - 1 - rows
-    rows = rows[age < latest]
-    rows = rows[np.argsort(queries.owner[rows], kind="stable")]  # by customer, newest first
-    group = np.arange(len(rows))
-    if grouped:
-        names, deed, _ = deeds(queries, rows)
-        same = np.array([_place(names, TAKEN_BACK.get(name, name), code) for code, name in enumerate(names)])
-        key = queries.owner[rows] * len(names) + same[deed]
-        key = key * (len(queries.items) + 1) + queries.item[rows] + 1
-        _, first, group = np.unique(key, return_index=True, return_inverse=True)
-        place = np.empty(len(first), dtype=np.int64)
-        place[np.argsort(first)] = np.arange(len(first))
-        group = place[group]
-    groups = Ragged.from_groups(group, rows, int(group.max(initial=-1)) + 1)
-    owner = queries.owner[groups.values[groups.offsets[:-1]]]
-    return groups, np.searchsorted(owner, np.arange(len(queries) + 1))
+def scores_of(ranker: Ranker, items: NDArray[np.int64]) -> Asking:
+    """Asks for the scores of each customer's items, int64 [Q, K] codes, -1 for none."""
 
+    def ask(histories: Log, asof: NDArray[np.int64], of: NDArray[np.int64]) -> NDArray[np.float32]:
+        _, first, customer = np.unique(of, return_index=True, return_inverse=True)
+        return ranker.score_of(histories, asof, items[of], edition_of=first[customer])
 
-def _place(names: tuple[str, ...], name: str, otherwise: int) -> int:
-    return names.index(name) if name in names else otherwise
-
-
-def _edited(queries: Log, owner: NDArray[np.int64], groups: Ragged, gone: NDArray[np.int64]) -> Log:
-    """A history per variant: that of customer `owner` without the events of group `gone`, or with all of them where it is -1."""
-    variants = queries.take(owner)
-    some = np.flatnonzero(gone >= 0)
-    part = groups.take(gone[some])
-    moved = np.repeat(variants.offsets[some] - queries.offsets[owner[some]], part.lengths)
-    lost = np.zeros(variants.events, dtype=bool)
-    lost[part.values + moved] = True
-    return without(variants, lost)
+    return ask
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -209,11 +132,13 @@ def _spoken(
 ) -> tuple[Reason, ...]:
     best = np.argsort(-effect, kind="stable")[:most]
     floor = max(TRIFLE, share * float(effect.max(initial=0.0)))
-    named = [_deed(shop, queries, asof, groups[g], float(effect[g]), item) for g in best if effect[g] >= floor]
-    return tuple(replace(deed, text=words.because(deed.text, shop.language)) for deed in named)
+    named = [deed(shop, queries, asof, groups[g], float(effect[g]), item) for g in best if effect[g] >= floor]
+    return tuple(replace(one, text=words.because(one.text, shop.language)) for one in named)
 
 
-def _deed(shop: Shop, query: Log, asof: int, rows: NDArray[np.int64], effect: float, itself: int) -> Reason:
+def deed(
+    shop: Shop, query: Log, asof: int, rows: NDArray[np.int64], effect: float, itself: int | None = None
+) -> Reason:
     """What was done, in words; the item asked about is only 'it'. What was told with the question has no date."""
     names, deed, told = deeds(query, rows)
     kept = np.array([name not in TAKEN_BACK for name in names])[deed]
@@ -252,6 +177,9 @@ class Explanation(Plain):
         customer, item, name: what was asked about.
         rank: the item's place among all candidates, from 1; None where it is no candidate.
         score: its score. reasons: the events that move it most, for it or against it, largest effect first.
+        fewest: events without which it is no longer the first, or no longer among the first TOP where it is not the first: the fewest
+            that were found; None where no few events carry it, or it is not among the first TOP.
+        rank_without: its place without these.
         exclude: the rule used. model_version: id of the model, None for counting.
     """
 
@@ -261,6 +189,8 @@ class Explanation(Plain):
     rank: int | None
     score: float
     reasons: tuple[Reason, ...]
+    fewest: tuple[Reason, ...] | None
+    rank_without: int | None
     exclude: str
     model_version: str | None
 
@@ -276,11 +206,8 @@ def explain(shop: Shop, customer: str, item: str, *, n: int = 10, exclude: str =
         UsageError: the customer has no events, the item is unknown, or the model has never seen it; or it is '', which
             stands for the first of an empty list of recommendations.
     """
-    code = shop.log.customers.code(customer)
-    if code < 0 or shop.ranker is None or shop.log.lengths[code] == 0:
-        raise UsageError(
-            f"nothing is known of customer '{customer}'", hint="regard recommend answers with what is popular"
-        )
+    query, asof = history_of(shop, customer)
+    assert shop.ranker is not None
     if not item:
         raise UsageError(
             f"nothing is left to recommend to customer '{customer}'", hint="name an item, or ask with exclude none"
@@ -288,8 +215,6 @@ def explain(shop: Shop, customer: str, item: str, *, n: int = 10, exclude: str =
     column = shop.codes([item])
     if not shop.log.merchandise[column[0]]:
         raise UsageError(f"'{item}' is not merchandise and never recommended", hint="regard doctor says why")
-    query = shop.log.take(np.array([code]))
-    asof = shop.asof(query)
     scores = shop.ranker.score(query, asof)[0]
     if not np.isfinite(scores[column[0]]):
         raise UsageError(f"the model has never seen item '{item}'", hint="regard train learns from the newest events")
@@ -297,17 +222,56 @@ def explain(shop: Shop, customer: str, item: str, *, n: int = 10, exclude: str =
     allowed = shop.log.merchandise.copy()
     allowed[own_items(query, shop.target, rule)[1]] = False
     found = effects(shop.ranker, query, int(asof[0]), column)
-    size = np.abs(found.effect[:, 0])
-    best = [group for group in np.argsort(-size, kind="stable")[:n] if size[group] > TRIFLE]
+    effect = found.effect[:, 0]
+    rank = _rank(scores, allowed, column[0]) if allowed[column[0]] else None
+    few = None
+    if rank is not None and rank <= TOP:
+        ask, last = _ranks_of(shop.ranker, allowed, column[0]), 1 if rank == 1 else TOP
+        few = fewest(ask, query, asof, found.groups, effect, lambda ranks: ranks > last)
+    best = [group for group in np.argsort(-np.abs(effect), kind="stable")[:n] if abs(effect[group]) > TRIFLE]
+
+    def named(groups: Sequence[int] | NDArray[np.int64]) -> tuple[Reason, ...]:
+        rows = ((found.groups[g], float(effect[g])) for g in groups)
+        return tuple(deed(shop, query, int(asof[0]), *one, int(column[0])) for one in rows)
+
     return Explanation(
         customer=customer,
         item=item,
         name=shop.name(item),
-        rank=1 + int((scores[allowed] > scores[column[0]]).sum()) if allowed[column[0]] else None,
+        rank=rank,
         score=float(scores[column[0]]),
-        reasons=tuple(
-            _deed(shop, query, int(asof[0]), found.groups[g], float(found.effect[g, 0]), int(column[0])) for g in best
-        ),
+        reasons=named(best),
+        fewest=None if few is None else named(few[0]),
+        rank_without=None if few is None else int(few[1]),
         exclude=rule,
         model_version=shop.ranker.version,
     )
+
+
+def _rank(scores: NDArray[np.float32], allowed: NDArray[np.bool_], item: int) -> int:
+    return 1 + int((scores[allowed] > scores[item]).sum())
+
+
+def _ranks_of(ranker: Ranker, allowed: NDArray[np.bool_], item: int) -> Asking:
+    """Asks for the item's place among what is allowed, bool [V]."""
+
+    def ask(histories: Log, asof: NDArray[np.int64], of: NDArray[np.int64]) -> NDArray[np.float32]:
+        scores = ranker.score(histories, asof)
+        return np.array([[_rank(row, allowed, item)] for row in scores], dtype=np.float32)
+
+    return ask
+
+
+def history_of(shop: Shop, customer: str) -> tuple[Log, NDArray[np.int64]]:
+    """The history of one known customer, and int64 [1] when it is asked.
+
+    Raises:
+        UsageError: nothing is known of the customer, or nothing can be said.
+    """
+    code = shop.log.customers.code(customer)
+    if code < 0 or shop.ranker is None or shop.log.lengths[code] == 0:
+        raise UsageError(
+            f"nothing is known of customer '{customer}'", hint="regard recommend answers with what is popular"
+        )
+    query = shop.log.take(np.array([code]))
+    return query, shop.asof(query)

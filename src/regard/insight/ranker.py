@@ -13,6 +13,7 @@ from regard.evaluation.baselines import OwnDecayed
 from regard.evaluation.scorer import Scorer
 from regard.metrics import masked, top_k
 from regard.model.runtime import Best
+from regard.model.runtime.horizon import HorizonModel
 from regard.sequences.log import Log
 from regard.sequences.ragged import Ragged
 from regard.sequences.split import view_until
@@ -48,6 +49,15 @@ class Model(Protocol):
         self, queries: Log, asof: NDArray[np.int64], horizons_days: NDArray[np.float64]
     ) -> NDArray[np.float32]:
         """float32 [Q, K] probability of a target event within each horizon."""
+
+
+@runtime_checkable
+class Forecasting(Protocol):
+    """A model that may say what customers will order and spend."""
+
+    @property
+    def horizon(self) -> HorizonModel | None:
+        """None where it was trained without."""
 
 
 @runtime_checkable

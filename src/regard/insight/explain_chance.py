@@ -1,0 +1,168 @@
+"""Explain chances and value: which of a customer's events carry the chance to buy, the risk of churn or the money that is expected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from regard.errors import ModelError, UsageError
+from regard.insight.answer import Plain, Reason
+from regard.insight.deletion import delete_each, fewest
+from regard.insight.explain import TRIFLE, deed, history_of
+from regard.insight.intent import base_rate
+from regard.insight.ranker import Forecasting
+from regard.insight.shop import Shop
+from regard.sequences.log import Log
+
+KINDS = ("intent", "churn", "value")
+"""What is explained here: a purchase within some days, none within them, what is spent within them."""
+
+SURE = 1e-6
+"""Chances are kept this far from 0 and 1, where log-odds have no end."""
+
+_NAME = re.compile(rf"({'|'.join(KINDS)})_([1-9]\d{{0,3}})d")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is to be explained. Args: kind: one of KINDS. days: the horizon.
+
+    >>> Subject.parse("churn_30d")
+    Subject(kind='churn', days=30)
+    """
+
+    kind: str
+    days: int
+
+    @classmethod
+    def parse(cls, name: str) -> Subject:
+        """The subject of a name.
+
+        Raises:
+            UsageError: it names nothing that is explained.
+        """
+        found = _NAME.fullmatch(name)
+        if found is None:
+            raise UsageError(
+                f"'{name}' cannot be explained", hint="recommendation:ITEM, intent_7d, churn_30d or value_90d"
+            )
+        return cls(kind=found[1], days=int(found[2]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grounds(Plain):
+    """What an answer about one customer rests on.
+
+    Args:
+        customer, of: what was asked about. value: the answer: a probability, or money for value.
+        boundary: across it the answer counts as another: the share of all customers for a probability, half of `value` for money.
+        reasons: the events that move it most, largest effect first; effects are of log-odds, of log(1 + money) for value.
+        fewest: events without which the answer lies across the boundary, the fewest that were found; None where no few carry it.
+        without: the answer without these. model_version: id of the model.
+    """
+
+    customer: str
+    of: str
+    value: float
+    boundary: float
+    reasons: tuple[Reason, ...]
+    fewest: tuple[Reason, ...] | None
+    without: float | None
+    model_version: str | None
+
+
+def grounds(shop: Shop, customer: str, of: str, *, n: int = 10) -> Grounds:
+    """The events that move a chance or a value most for one known customer, also those that speak against it.
+
+    Args:
+        shop: the data and the model. customer: id. of: such as 'intent_7d', 'churn_30d', 'value_90d'. n: events (groups) named.
+
+    Raises:
+        UsageError: nothing like that is explained, or the customer has no events.
+        ModelError: there is no model that answers this.
+    """
+    subject = Subject.parse(of)
+    query, asof = history_of(shop, customer)
+    raw = _asking(shop, subject)
+    base = float(raw(query, asof)[0])
+    if np.isnan(base):
+        raise UsageError(
+            f"customer '{customer}' has not bought yet: there is no {of} to explain", hint="ask for intent_7d"
+        )
+    never = logit(1 - SURE) if subject.kind == "churn" else 0.0
+
+    def ask(histories: Log, asof: NDArray[np.int64], of: NDArray[np.int64]) -> NDArray[np.float32]:
+        told = raw(histories, asof)
+        return np.where(np.isnan(told), never, told).astype(np.float32)[:, None]
+
+    found = delete_each(ask, query, asof)
+    effect, boundary = found.effect[:, 0], _boundary(shop, subject, base)
+    above = base > boundary
+    few = fewest(
+        ask, query, asof, found.groups, effect if above else -effect, lambda answers: (answers > boundary) != above
+    )
+    size = np.abs(effect)
+    best = [group for group in np.argsort(-size, kind="stable")[:n] if size[group] > TRIFLE]
+
+    def named(groups: Sequence[int] | NDArray[np.int64]) -> tuple[Reason, ...]:
+        return tuple(deed(shop, query, int(asof[0]), found.groups[g], float(effect[g])) for g in groups)
+
+    plain = np.expm1 if subject.kind == "value" else expit
+    return Grounds(
+        customer=customer,
+        of=of,
+        value=float(plain(base)),
+        boundary=float(plain(boundary)),
+        reasons=named(best),
+        fewest=None if few is None else named(few[0]),
+        without=None if few is None else float(plain(few[1])),
+        model_version=shop.ranker.version if shop.ranker else None,
+    )
+
+
+def _asking(shop: Shop, subject: Subject) -> Callable[[Log, NDArray[np.int64]], NDArray[np.float64]]:
+    """(histories, moments) -> float64 [n], log-odds of the chance or log(1 + money); NaN for who has not bought."""
+    days = np.array([subject.days], dtype=np.float64)
+    model, ranker = shop.model, shop.ranker
+    if model is None or ranker is None:
+        raise ModelError(f"nothing has learned {subject.kind} yet", hint="regard train")
+    if subject.kind == "intent":
+        base = base_rate(shop, subject.days)
+
+        def intent(histories: Log, asof: NDArray[np.int64]) -> NDArray[np.float64]:
+            chance = np.full(len(histories), base)
+            some = np.flatnonzero(histories.lengths > 0)
+            if len(some):
+                chance[some] = model.propensity(ranker.aligned(histories.take(some)), asof[some], days)[:, 0]
+            return _log_odds(chance)
+
+        return intent
+    horizon = model.horizon if isinstance(model, Forecasting) else None
+    if horizon is None:
+        raise ModelError(
+            f"model {ranker.version} has not learned {subject.kind}", hint="regard train, on a log of some months"
+        )
+    if subject.kind == "value" and not horizon.money:
+        raise UsageError("the log does not tell what orders are worth", hint="ask for churn, or ingest prices")
+
+    def outlook(histories: Log, asof: NDArray[np.int64]) -> NDArray[np.float64]:
+        told = horizon.predict(histories, asof, days)
+        return np.log1p(told.spend[:, 0]) if subject.kind == "value" else _log_odds(1 - told.p_order[:, 0])
+
+    return outlook
+
+
+def _log_odds(chance: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(logit(np.clip(chance, SURE, 1 - SURE)), dtype=np.float64)
+
+
+def _boundary(shop: Shop, subject: Subject, base: float) -> float:
+    if subject.kind == "value":
+        return float(np.log1p(np.expm1(base) / 2))
+    came = base_rate(shop, subject.days)
+    return float(_log_odds(np.array(came if subject.kind == "intent" else 1 - came)))
