@@ -1,4 +1,4 @@
-"""recommend, similar, intent, explain: questions about customers and items."""
+"""recommend, similar, intent: questions about customers and items."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ Interest = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this file."""
-    for function in (recommend, similar, intent, explain):
+    for function in (recommend, similar, intent):
         app.command()(verb(function))
 
 
@@ -268,41 +268,6 @@ def _intents(out: Console, answers: Sequence[Any], say: Words) -> None:
     for line in dict.fromkeys(note for answer in answers for note in answer.notes):
         out.print(Text(line, style="yellow"))
     out.print(made)
-
-
-def explain(
-    screen: Screen,
-    folder: Folder,
-    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="Customer id.", show_default=False)],
-    item: Annotated[
-        str | None, typer.Argument(metavar="ITEM", help="Item id; the first recommended unless given.")
-    ] = None,
-    count: Annotated[int, typer.Option("-n", "--count", metavar="N", help="Events named.", min=1)] = 10,
-    exclude: Exclude = None,
-    model: ModelId = None,
-    lang: Language = None,
-) -> None:
-    """Name the events that speak for or against an item."""
-    import regard
-
-    shop = regard.open(folder)
-    say = screen.speak(lang or shop.config.language)
-    answer = shop.explain(customer, item, n=count, exclude=exclude, model=model, language=lang)
-    screen.show(answer.to_json(), lambda out: _explanation(out, answer, say))
-
-
-def _explanation(out: Console, answer: Any, say: Words) -> None:
-    place = say("place {rank}", rank=f"{answer.rank:,}") if answer.rank else say("no candidate")
-    source = say.known("level.model", model=answer.model_version) if answer.model_version else say("counting")
-    heading(out, f"{brief(answer.customer)}: {brief(answer.name or answer.item)}", note=f"{place} · {source}")
-    made = table(say("effect"), say("event"), right=(say("effect"),), wide=say("event"), wrap=True)
-    for reason in answer.reasons:
-        made.add_row(f"{reason.effect:+.3f}", reason.text)
-    out.print(made)
-    effect = say("effect: what the item's score loses when these events are deleted")
-    if answer.model_version:
-        effect = say("effect: what the item's score loses when these events are deleted (log-odds)")
-    out.print(Text(effect, style="dim"))
 
 
 def listed(words: Sequence[str]) -> list[str]:

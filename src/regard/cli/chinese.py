@@ -105,6 +105,16 @@ CHINESE = {
     "usual at most": "通常上限",
     "moved most": "变化最大",
     # recommend, similar, intent, explain
+    "Without these, it would stand at place {rank}:": "没有这些事件，它会排在第 {rank} 位：",
+    "Chance to buy within {days} days": "{days} 天内购买的可能性",
+    "Chance of no order for {days} days": "{days} 天内不下单的可能性",
+    "Spend expected within {days} days": "{days} 天内的预期消费",
+    "effect: what its log-odds lose when these events are deleted": "影响：删去这些事件后，对数几率的下降",
+    "effect: what its logarithm loses when these events are deleted": "影响：删去这些事件后，其对数的下降",
+    "Without these, it would be {without}, less than half:": "没有这些事件，会是 {without}，不到一半：",
+    "Without these, it would be {without}; the average of all is {boundary}:": (
+        "没有这些事件，会是 {without}；全体平均为 {boundary}："
+    ),
     "{customers}, {rows} in {path}": "{customers}，{rows}，写入 {path}",
     "anonymous": "匿名访客",
     "from {source}": "来自{source}",

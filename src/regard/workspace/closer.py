@@ -15,7 +15,8 @@ from regard.evaluation.faithfulness import FEWEST, Faithfulness, faithfulness
 from regard.evaluation.measure import sample
 from regard.evaluation.propensity import evaluate_propensity
 from regard.evaluation.robustness import robustness
-from regard.insight.explain import LATEST, Deletion
+from regard.insight.deletion import LATEST
+from regard.insight.explain import Deletion
 from regard.insight.ranker import Model, Ranker
 from regard.progress import Progress
 from regard.sequences.log import Log

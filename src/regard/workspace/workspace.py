@@ -12,6 +12,7 @@ from regard.errors import ConfigError, UsageError, WorkspaceError
 from regard.insight.answer import Answer
 from regard.insight.batch import Batch
 from regard.insight.explain import Explanation
+from regard.insight.explain_chance import Grounds
 from regard.insight.history import Ask, Given
 from regard.insight.intent import Intent
 from regard.insight.ranker import Model
@@ -24,6 +25,7 @@ from regard.workspace import learning, oddities
 from regard.workspace.answering import Answering, unproven
 from regard.workspace.consent import named, strangers
 from regard.workspace.data import Data
+from regard.workspace.explaining import explained
 from regard.workspace.learning import TrainReport
 from regard.workspace.models import Models
 
@@ -372,25 +374,23 @@ class Workspace:
         customer: str | int,
         item: str | None = None,
         *,
+        of: str | None = None,
         n: int = 10,
         exclude: str | None = None,
         model: str | None = None,
         language: str | None = None,
-    ) -> Explanation:
-        """The events of a customer that speak most for or against an item, found by deleting them.
+    ) -> Explanation | Grounds:
+        """The events of a customer that speak most for or against an answer, found by deleting them.
 
         Args:
             customer: id. item: id; None = the first recommended. n: events named. Others as in `recommend`.
+            of: instead of an item, 'intent_7d', 'churn_30d' or 'value_90d', of any number of days; or 'recommendation:ITEM'.
 
-        Raises:
-            ConsentError: the customer has not consented.
+        Raises: ConsentError: the customer has not consented. UsageError: no such answer is explained.
         """
         self._data.must_consent([str(_id(customer))])
         shop, _ = self._answering.shop(model=model, language=language)
-        if item is None:
-            (answer,) = insight.recommend(shop, [Ask(customer=_id(customer))], n=1, exclude=exclude or "")
-            item = answer.items[0].item if answer.items else ""
-        return insight.explain(shop, str(_id(customer)), item, n=n, exclude=exclude or "")
+        return explained(shop, str(_id(customer)), item, of, n=n, exclude=exclude or "")
 
     def similar(
         self, items: str | Sequence[str], n: int = 10, *, filter: str | None = None, model: str | None = None
