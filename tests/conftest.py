@@ -11,11 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from regard.errors import ModelError
 from regard.sequences.log import DAY, Log
 from regard.sequences.view import View
 from regard.sequences.vocabulary import Vocabulary
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+settings.load_profile("untimed")
 
 
 @dataclass

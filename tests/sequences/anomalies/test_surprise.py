@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from regard.sequences.anomalies import surprise
 
 
+@settings(deadline=None)
 @given(of=st.integers(1, 200), base=st.floats(0.001, 0.9))
 def test_more_of_the_same_is_more_surprising_and_never_less_likely_than_said(of: int, base: float) -> None:
     count = np.arange(of + 1)
@@ -18,6 +19,11 @@ def test_more_of_the_same_is_more_surprising_and_never_less_likely_than_said(of:
     assert (nats[count <= base * of] < 1e-12).all()
     held = max(base, 1 / max(2, of * (of + 1)))  # the least share that is taken for one
     assert (stats.binom.logsf(count - 1, of, held) <= -nats + 1e-6).all(), "Chernoff's bound"
+
+
+def test_what_everybody_does_always_surprises_nobody() -> None:
+    assert surprise.excess(np.array([39, 3]), np.array([39, 4]), 1.0).tolist() == [0.0, 0.0]
+    assert surprise.excess(np.array([39]), np.array([39]), 1 - 1e-14)[0] < 1e-9
 
 
 def test_one_voice_each_however_loud() -> None:

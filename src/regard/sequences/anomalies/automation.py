@@ -58,22 +58,28 @@ class Gaps:
 def fixed_gaps(gaps: Gaps) -> Found:
     """Acts that come about as long after the one before, again and again: k of n gaps within a window of lengths that holds
     a much smaller share of the shop's gaps. Every gap is tried as the shortest of its window, which the surprise pays for.
+
+    Args:
+        gaps: longer than none.
     """
     customers = len(gaps.count)
     nats, low, high = np.zeros(customers), np.zeros(customers), np.zeros(customers)
-    best = np.zeros(customers)
     order = np.lexsort((gaps.length, gaps.owner))
     owner, length = gaps.owner[order], gaps.length[order]
-    place = np.log(length) + owner * _APART  # one rising line on which customers do not touch
+    # One rising line on which customers do not touch, in whole seconds: logarithms would round away the edge of a window.
+    apart = int(gaps.length.max(initial=0.0) * max(WIDTHS)) + 1
+    place = owner * apart + length.astype(np.int64)
     of = gaps.count[owner]
     for width in WIDTHS:
-        count = np.searchsorted(place, place + np.log(width) + _TINY, side="right") - np.arange(len(place))
-        found = excess(count, of, gaps.share(length, length * width)) - np.log(of * len(WIDTHS))
+        longest = np.floor(length * width)
+        count = np.searchsorted(place, owner * apart + longest.astype(np.int64), side="right") - np.arange(len(place))
+        found = excess(count, of, gaps.share(length, longest)) - np.log(of * len(WIDTHS))
         found[count < MOST * of] = 0.0
+        best = nats.copy()
         np.maximum.at(best, owner, found)
-        rows = np.flatnonzero(found == best[owner])
-        nats[owner[rows]], low[owner[rows]], high[owner[rows]] = found[rows], length[rows], length[rows] * width
-    inside = (gaps.length >= low[gaps.owner]) & (gaps.length <= high[gaps.owner]) & (nats[gaps.owner] > 0)
+        rows = np.flatnonzero((found == best[owner]) & (found > nats[owner]))  # of two equal windows the narrower
+        nats, low[owner[rows]], high[owner[rows]] = best, length[rows], longest[rows]
+    inside = (gaps.length >= low[gaps.owner]) & (gaps.length <= high[gaps.owner])
     return Found(
         kind="fixed_gaps", nats=nats, asked=gaps.count >= LEAST_GAPS, marks=_marks(gaps.acts, gaps.act[inside]),
         figures={
@@ -82,9 +88,6 @@ def fixed_gaps(gaps: Gaps) -> Found:
         },
     )  # fmt: skip
 
-
-_APART = 64.0
-"""More than the logarithm of any gap in seconds."""
 
 _TINY = 1e-9
 """Rounding of a logarithm."""
@@ -98,13 +101,16 @@ def bursts(gaps: Gaps) -> Found:
     """
     customers = len(gaps.count)
     step = -np.log(gaps.share(np.zeros(len(gaps.length)), gaps.length)) - _PAUSE
-    # Each session begins far below whatever came before, so that the lowest point of a climb is its own.
-    begins = gaps.length > SESSION
-    begins[1:] |= gaps.owner[1:] != gaps.owner[:-1]
     step[gaps.length > SESSION] = 0.0
-    running = np.cumsum(step) - (np.abs(step).sum() + 1.0) * np.cumsum(begins)
-    before = np.append(0.0, running[:-1])[: len(step)]
-    before[begins] = running[begins] - step[begins]
+    begins = gaps.length > SESSION
+    begins[:1] = True
+    begins[1:] |= gaps.owner[1:] != gaps.owner[:-1]
+    session = np.cumsum(begins)
+    running = np.cumsum(step)
+    running -= (running - step)[begins][session - 1]
+    # Each session lies below all before it, so that the lowest point of a climb is its own; no further, or digits are lost.
+    running -= (np.ptp(np.append(0.0, running)) + 1.0) * session
+    before = running - step
     lowest = np.minimum.accumulate(before)
     climb = running - lowest
     nats = np.zeros(customers)

@@ -32,8 +32,11 @@ def one_item(log: Log) -> Found:
     count = np.zeros(customers, dtype=np.int64)
     np.maximum.at(count, key // items, times)
     of = np.bincount(owner[rows], minlength=customers)
+    commonest = np.full(customers, -1)
+    top = np.flatnonzero((times == count[key // items]) & (times > 1))
+    commonest[key[top] // items] = top  # of several as common, one
     marks = np.zeros(log.events, dtype=bool)
-    marks[rows] = ((times == count[key // items]) & (times > 1))[where]
+    marks[rows] = where == commonest[owner[rows]]
     nats = np.where(count >= MOST * of, excess(count, of, usual_by_size(count, of)), 0.0)
     return Found(
         kind="one_item", nats=nats, asked=of >= LEAST_ACTS, marks=marks,
@@ -42,7 +45,8 @@ def one_item(log: Log) -> Found:
 
 
 def copies(log: Log, acts: Acts) -> Found:
-    """Sequences that somebody else had before: three items in a row, each run credited to the customer who had it first.
+    """Sequences that somebody else had before: three items in a row, each run credited to the customer who had it first, or
+    where there is no clock that tells, to the first in the log.
 
     Of a customer's runs, k of n are of one and the same other customer; beside it stands how often everybody's are. Anybody
     might have been the other, which the surprise pays for. Items of a basket have no order and are put into one that is the

@@ -23,7 +23,7 @@ def coupons(log: Log) -> Found:
     more units. A sale for everybody lowers its neighbours as well, and a large order's discount is no coupon.
 
     Args:
-        log: with a clock or an order, and with values.
+        log: with a clock, which tells whose line was next, and with values.
     """
     price = np.divide(log.value, log.quantity, out=np.full(log.events, np.nan, np.float32), where=log.quantity > 0)
     sold = log.is_behaviour(("purchase",)) & np.append(log.merchandise, False)[log.item]
@@ -37,7 +37,7 @@ def coupons(log: Log) -> Found:
         same = (item[1:-1] == item[:-2]) & (item[1:-1] == item[2:])
         inner[1:-1] = same & (who[1:-1] != who[:-2]) & (who[1:-1] != who[2:])
     place = np.flatnonzero(inner)
-    here, before, after = rows[place], rows[place - 1], rows[np.minimum(place + 1, len(rows) - 1)]
+    here, before, after = rows[place], rows[place - 1], rows[place + 1]
     less = price[here] < _ROUNDING * np.minimum(price[before], price[after])
     less &= log.quantity[here] <= np.maximum(log.quantity[before], log.quantity[after])
     cheap = here[less]

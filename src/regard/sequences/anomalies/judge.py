@@ -103,9 +103,10 @@ class Anomalies:
         Args:
             customer: id. least: score above which a kind is told.
         """
-        code = self.log.customers.code(customer)
+        if (code := self.log.customers.code(customer)) < 0:
+            return []
         kinds = sorted(self.scores, key=lambda kind: -self.scores[kind][code])
-        return [self._tell(kind, code) for kind in kinds if code >= 0 and self.scores[kind][code] > least]
+        return [self._tell(kind, code) for kind in kinds if self.scores[kind][code] > least]
 
     def worst(self, n: int = 20) -> list[Anomaly]:
         """The n most unusual of the flagged customers, each by its most unusual side."""
@@ -159,23 +160,24 @@ def judge(log: Log, *, before: int | None = None, kinds: Sequence[str] | None = 
     acts = Acts.of(log)
     found, missing = {}, {}
     for kind in kinds if kinds is not None else _DETECTORS:
-        why, detect = _DETECTORS[kind]
-        if why is None or _HAS[why](log):
+        needs, detect = _DETECTORS[kind]
+        lacks = next((need for need in needs if not _HAS[need](log)), None)
+        if lacks is None:
             found[kind] = detect(log, acts)
         else:
-            missing[kind] = why
+            missing[kind] = lacks
     return Anomalies(log=log, found=found, missing=missing)
 
 
-_DETECTORS: dict[str, tuple[str | None, Callable[[Log, Acts], Found]]] = {
-    "fixed_gaps": ("clock", lambda log, acts: automation.fixed_gaps(automation.Gaps(acts, shortest=1))),
-    "bursts": ("clock", lambda log, acts: automation.bursts(automation.Gaps(acts))),
-    "all_hours": ("clock", lambda log, acts: automation.all_hours(automation.Gaps(acts, shortest=1))),
-    "one_item": (None, lambda log, acts: copying.one_item(log)),
-    "copies": ("order", copying.copies),
-    "reselling": ("quantity", lambda log, acts: reselling.reselling(log)),
-    "coupons": ("price", lambda log, acts: coupons.coupons(log)),
-    "sharing": ("context", sharing.sharing),
+_DETECTORS: dict[str, tuple[tuple[str, ...], Callable[[Log, Acts], Found]]] = {
+    "fixed_gaps": (("clock",), lambda log, acts: automation.fixed_gaps(automation.Gaps(acts, shortest=1))),
+    "bursts": (("clock",), lambda log, acts: automation.bursts(automation.Gaps(acts))),
+    "all_hours": (("clock",), lambda log, acts: automation.all_hours(automation.Gaps(acts, shortest=1))),
+    "one_item": ((), lambda log, acts: copying.one_item(log)),
+    "copies": (("order",), copying.copies),
+    "reselling": (("quantity",), lambda log, acts: reselling.reselling(log)),
+    "coupons": (("price", "clock"), lambda log, acts: coupons.coupons(log)),
+    "sharing": (("context", "clock"), sharing.sharing),
 }
 """Kind -> what the log must have, and how it is found."""
 
@@ -188,8 +190,8 @@ _HAS: dict[str, Callable[[Log], bool]] = {
     "clock": lambda log: log.clock == "clock",
     "order": lambda log: log.clock != "none",
     "quantity": lambda log: bool(_bought(log).any()),
-    "price": lambda log: log.clock != "none" and bool((_bought(log) & (log.value > 0)).any()),
-    "context": lambda log: log.clock == "clock" and bool(set(sharing.NEEDS) & set(log.context)),
+    "price": lambda log: bool((_bought(log) & (log.value > 0)).any()),
+    "context": lambda log: bool(set(sharing.NEEDS) & set(log.context)),
 }
 
 

@@ -38,8 +38,9 @@ def excess(count: NDArray[Any], of: NDArray[Any], base: NDArray[Any] | float) ->
     share = np.divide(count, of, out=np.zeros_like(of), where=of > 0)
     # A share never seen in the shop is as rare as one act in all of them.
     least = 1.0 / max(2.0, of.sum())
-    base = np.clip(np.asarray(base, dtype=np.float64), least, 1 - _TINY)
-    nats = np.minimum(of, ENOUGH) * (_times_log(share, share / base) + _times_log(1 - share, (1 - share) / (1 - base)))
+    base = np.maximum(np.asarray(base, dtype=np.float64), least)
+    rare = np.maximum(1 - base, _TINY)
+    nats = np.minimum(of, ENOUGH) * (_times_log(share, share / base) + _times_log(1 - share, (1 - share) / rare))
     return np.where(share > base, nats, 0.0)
 
 

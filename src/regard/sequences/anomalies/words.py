@@ -31,8 +31,8 @@ REASONS: dict[str, tuple[str, str]] = {
     ),
     "one_item": ("{count} of {of} events are on one item", "{of} 个事件中有 {count} 个针对同一件商品"),
     "copies": (
-        "{count} of {of} events follow {source}, who acted on the same items in the same order before",
-        "{of} 个事件中有 {count} 个与 {source} 更早的行动商品相同、顺序一致",
+        "{count} of {of} events repeat {source}: the same items in the same order",
+        "{of} 个事件中有 {count} 个与 {source} 的行动商品相同、顺序一致",
     ),
     "reselling": (
         "{count} of {of} bought lines, {units} units, are larger than nine in ten of the same item's",
