@@ -54,9 +54,7 @@ class PurchaseDays:
 
     def take(self, rows: NDArray[np.integer[Any]]) -> PurchaseDays:
         """The named customers."""
-        return PurchaseDays(
-            repeats=self.repeats[rows], last=self.last[rows], age=self.age[rows], value=self.value[rows]
-        )
+        return PurchaseDays(**{name: values[rows] for name, values in vars(self).items()})
 
 
 def orders_of(log: Log, target: tuple[str, ...]) -> Orders:

@@ -117,6 +117,28 @@ def test_answers_are_those_of_everybody_who_could_have_such_a_history(model: Any
         assert found[3][n] == pytest.approx((gone.sum() + (there * people.none()).sum()) / likely, abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda one: BgNbd(r=0.9, alpha=5.0, a=one, b=2.5),
+        lambda one: MbgNbd(r=0.9, alpha=5.0, a=one, b=2.5),
+        lambda one: ParetoNbd(r=0.9, alpha=10.0, s=one, beta=6.0),
+    ],
+)
+def test_where_the_printed_formula_divides_by_nothing_there_is_an_answer(model: Any) -> None:
+    purchases = days(HISTORIES)
+    below, above = (model(one).expected(purchases, WEEKS) for one in (0.999, 1.001))
+    for one in (1.0, 1 + 1e-12, 1 - 1e-9):
+        np.testing.assert_allclose(model(one).expected(purchases, WEEKS), (below + above) / 2, rtol=1e-4)
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_slowest_rates_warn_nobody() -> None:
+    purchases = days(HISTORIES)
+    slow = ParetoNbd(r=1e-4, alpha=10.0, s=0.7, beta=6.0)
+    assert np.isfinite(slow.log_likelihood(purchases)).all() and (slow.alive(purchases) <= 1).all()
+
+
 def drawn(customers: int, seed: int) -> PurchaseDays:
     """People of a BG/NBD world with r 0.6, alpha 4, a 0.8, b 2, watched for 20 to 60 weeks."""
     rng = np.random.default_rng(seed)

@@ -5,9 +5,8 @@ They need a customer's purchase days alone (`regard.sequences.purchases`) and ar
 
 from __future__ import annotations
 
-from regard.evaluation.lifetime.bg_nbd import BgNbd
+from regard.evaluation.lifetime.beta_geometric import BgNbd, MbgNbd
 from regard.evaluation.lifetime.gamma_gamma import GammaGamma
-from regard.evaluation.lifetime.mbg_nbd import MbgNbd
 from regard.evaluation.lifetime.pareto_nbd import ParetoNbd
 
 __all__ = ["BgNbd", "GammaGamma", "MbgNbd", "ParetoNbd"]

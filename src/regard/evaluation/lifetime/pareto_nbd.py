@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, gammaln
+from scipy.special import expit, exprel, gammaln
 
 from regard.evaluation.lifetime.fitting import grouped, maximise
 from regard.sequences.purchases import PurchaseDays
@@ -70,8 +70,9 @@ class ParetoNbd:
         """float64 [Q], expected purchase days within so many weeks."""
         r, alpha, s, beta = astuple(self)
         x, T = purchases.repeats, purchases.age
-        left = 1 - ((beta + T) / (beta + T + weeks)) ** (s - 1)
-        return np.asarray(self.alive(purchases) * (r + x) * (beta + T) / ((alpha + T) * (s - 1)) * left)
+        longer = np.log1p(weeks / (beta + T))
+        stays = longer * exprel((1 - s) * longer)  # the paper's (1 - left^(s - 1)) / (s - 1), which s = 1 has as well
+        return np.asarray(self.alive(purchases) * (r + x) * (beta + T) / (alpha + T) * stays)
 
     def none_within(self, purchases: PurchaseDays, weeks: float) -> Floats:
         """float64 [Q], the chance of no purchase within so many weeks.
@@ -104,7 +105,8 @@ def _ends(purchases: PurchaseDays, r: float, alpha: float, s: float, beta: float
     x, t, T = purchases.repeats, purchases.last, purchases.age
     alive = -(r + x) * np.log(alpha + T) - s * np.log(beta + T)
     start = -(r + x) * np.log(alpha + t) - (s + 1) * np.log(beta + t)
-    ends = (T, (alpha + t) * np.exp(HAZARD / (r + x)) - alpha, (beta + t) * np.exp(HAZARD / (s + 1)) - beta)
+    with np.errstate(over="ignore"):  # so slow a rate has no end but T
+        ends = (T, (alpha + t) * np.exp(HAZARD / (r + x)) - alpha, (beta + t) * np.exp(HAZARD / (s + 1)) - beta)
     least = min(alpha, beta)
     width = np.log((least + np.minimum.reduce(ends)) / (least + t))
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
