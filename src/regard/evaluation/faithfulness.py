@@ -1,7 +1,8 @@
-"""Faithfulness: do the events that an explanation names really carry the recommendation? Delete them and see."""
+"""Faithfulness: do the events that an explanation names really carry the answer? Delete them and see."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,6 +27,10 @@ NAMED = 3
 """Named events that are compared with the latest ones, to see where an explanation says more than 'the latest'."""
 
 
+Answering = Callable[[Log, NDArray[np.int64]], NDArray[Any]]
+"""(histories of Q customers, int64 [Q] seconds) -> float [Q], the answer that was explained, as log-odds or a logarithm."""
+
+
 class Explainer(Protocol):
     """Names the events that speak most for an item."""
 
@@ -44,7 +49,7 @@ class Curve:
 
     Args:
         order: 'explained', 'recency' or 'random'.
-        drop: estimates of the mean drop of the item's logit after 1..STEPS deletions.
+        drop: estimates of the mean drop of the answer after 1..STEPS deletions.
         area: under that curve, per deletion (the mean over the steps).
     """
 
@@ -107,14 +112,33 @@ def faithfulness(
     rows = np.flatnonzero(queries.lengths >= FEWEST)
     item = _best(queries.take(rows), asof[rows], scorer) if item is None else item[rows]
     queries, asof = queries.take(rows), asof[rows]
-    named = explainer.explain(queries, asof, item)
+
+    def ask(histories: Log, moments: NDArray[np.int64]) -> NDArray[np.float64]:
+        return _logits(histories, moments, scorer, item)
+
+    return deletion_curves(queries, asof, ask, explainer.explain(queries, asof, item), seed=seed)
+
+
+def deletion_curves(
+    queries: Log, asof: NDArray[np.int64], ask: Answering, named: Ragged, *, seed: int = 0
+) -> tuple[Faithfulness, Faithfulness]:
+    """Delete events in a named order, latest first and at random, and compare what any answer loses.
+
+    Args:
+        queries: histories of Q customers of at least FEWEST events. asof: int64 [Q] seconds. ask: gives the answer.
+        named: Q rows of places in each history (0 = oldest event), the most important first, at least STEPS each.
+        seed: of the random order and of the bootstrap.
+
+    Returns:
+        Over all customers, and over those whose first three named events are not the latest three.
+    """
     length = queries.lengths
     latest = Ragged.of([np.arange(count - 1, count - 1 - STEPS, -1) for count in length])
     random = np.random.default_rng(seed)
     mixed = Ragged.of([random.choice(count, STEPS, replace=False) for count in length])
-    base = _logits(queries, asof, scorer, item)
+    base = np.asarray(ask(queries, asof), dtype=np.float64)
     drops = {
-        name: base[:, None] - _deleted(queries, asof, scorer, item, order)
+        name: base[:, None] - _deleted(queries, asof, ask, order)
         for name, order in (("explained", named), ("recency", latest), ("random", mixed))
     }
     says_more = np.array(
@@ -140,17 +164,15 @@ def _logits(queries: Log, asof: NDArray[np.int64], scorer: Scorer, item: NDArray
     return found
 
 
-def _deleted(
-    queries: Log, asof: NDArray[np.int64], scorer: Scorer, item: NDArray[np.int64], order: Ragged
-) -> NDArray[np.float64]:
-    """float64 [Q, STEPS], the logit after the first 1, 2, ... events of `order` are gone."""
+def _deleted(queries: Log, asof: NDArray[np.int64], ask: Answering, order: Ragged) -> NDArray[np.float64]:
+    """float64 [Q, STEPS], the answer after the first 1, 2, ... events of `order` are gone."""
     found = np.empty((len(queries), STEPS))
     gone = np.zeros(queries.events, dtype=bool)
     for step in range(STEPS):
         some = np.flatnonzero(order.lengths > step)
         gone[queries.offsets[:-1][some] + order.values[order.offsets[:-1][some] + step]] = True
         left = without(queries, gone)
-        found[:, step] = _logits(left, asof_of(left, asof), scorer, item)
+        found[:, step] = ask(left, asof_of(left, asof))
     return found
 
 

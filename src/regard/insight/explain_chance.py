@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from regard.errors import ModelError, UsageError
+from regard.evaluation.faithfulness import Answering
 from regard.insight.answer import Plain, Reason
 from regard.insight.deletion import delete_each, fewest
 from regard.insight.explain import TRIFLE, deed, history_of
@@ -88,17 +89,15 @@ def grounds(shop: Shop, customer: str, of: str, *, n: int = 10) -> Grounds:
     """
     subject = Subject.parse(of)
     query, asof = history_of(shop, customer)
-    raw = _asking(shop, subject)
-    base = float(raw(query, asof)[0])
-    if np.isnan(base):
+    if subject.kind != "intent" and not query.is_behaviour(shop.target).any():
         raise UsageError(
             f"customer '{customer}' has not bought yet: there is no {of} to explain", hint="ask for intent_7d"
         )
-    never = logit(1 - SURE) if subject.kind == "churn" else 0.0
+    answer = answering(shop, subject)
+    base = float(answer(query, asof)[0])
 
     def ask(histories: Log, asof: NDArray[np.int64], of: NDArray[np.int64]) -> NDArray[np.float32]:
-        told = raw(histories, asof)
-        return np.where(np.isnan(told), never, told).astype(np.float32)[:, None]
+        return answer(histories, asof).astype(np.float32)[:, None]
 
     found = delete_each(ask, query, asof)
     effect, boundary = found.effect[:, 0], _boundary(shop, subject, base)
@@ -125,8 +124,13 @@ def grounds(shop: Shop, customer: str, of: str, *, n: int = 10) -> Grounds:
     )
 
 
-def _asking(shop: Shop, subject: Subject) -> Callable[[Log, NDArray[np.int64]], NDArray[np.float64]]:
-    """(histories, moments) -> float64 [n], log-odds of the chance or log(1 + money); NaN for who has not bought."""
+def answering(shop: Shop, subject: Subject) -> Answering:
+    """What gives the answer: log-odds of the chance, or log(1 + money); of who has not bought, no order and nothing spent.
+
+    Raises:
+        ModelError: there is no model that answers this.
+        UsageError: the log does not tell what orders are worth.
+    """
     days = np.array([subject.days], dtype=np.float64)
     model, ranker = shop.model, shop.ranker
     if model is None or ranker is None:
@@ -152,7 +156,9 @@ def _asking(shop: Shop, subject: Subject) -> Callable[[Log, NDArray[np.int64]], 
 
     def outlook(histories: Log, asof: NDArray[np.int64]) -> NDArray[np.float64]:
         told = horizon.predict(histories, asof, days)
-        return np.log1p(told.spend[:, 0]) if subject.kind == "value" else _log_odds(1 - told.p_order[:, 0])
+        if subject.kind == "value":
+            return np.log1p(np.nan_to_num(told.spend[:, 0]))
+        return _log_odds(1 - np.nan_to_num(told.p_order[:, 0]))
 
     return outlook
 
