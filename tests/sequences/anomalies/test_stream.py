@@ -57,6 +57,26 @@ def test_a_column_that_shifts_is_named_with_what_moved(steady: Log) -> None:
     assert drift(new)[0].moved[0][0] == "new"
 
 
+def test_a_day_that_is_not_over_is_no_dip_and_one_without_events_is(crowd_of: CrowdOf) -> None:
+    many = crowd_of(customers=2_000, days=60, seed=6)
+    last = int(many.time.max() // DAY * DAY)
+    today, closed = (str(np.datetime64(day, "s").astype("datetime64[D]")) for day in (last, last - 10 * DAY))
+    morning = many.where(many.time <= np.sort(many.time[many.time >= last])[2])
+    assert today not in {burst.day for burst in bursts(morning)}
+    found = bursts(many.where((many.time < last - 10 * DAY) | (many.time >= last - 9 * DAY)))
+    assert found[0].day == closed and found[0].count == 0 and found[0].deviations < 0
+
+
+def test_where_nearly_all_is_one_more_of_it_is_seen(steady: Log) -> None:
+    last = steady.time >= int(steady.time.max() // DAY * DAY) - 6 * DAY
+    for usual, now in ((1, 3), (3, 1)):
+        quantity = np.where(last, now, usual).astype(np.float32)
+        quantity[::50] = 2
+        first = drift(replace(steady, quantity=quantity))[0]
+        assert first.column == "quantity" and first.score > 0.5
+        assert str(usual) in {name for name, _, _ in first.moved}
+
+
 def test_too_short_a_log_and_none_say_nothing(steady: Log, crowd_of: CrowdOf) -> None:
     assert drift(steady, days=40) == []
     assert bursts(steady.where(np.zeros(steady.events, dtype=bool))) == []

@@ -85,7 +85,8 @@ class Drift:
 
 
 def bursts(log: Log) -> list[Burst]:
-    """Every whole day of every behaviour against its past alone, the farthest first; days within FAR are left out.
+    """Every day of every behaviour against its past alone, the farthest first; days within FAR are left out, and so is a
+    latest day that falls short, as it may not be over.
 
     A day is compared with the same weekday of the last WEEKS weeks, or with all earlier days where these are fewer than
     LEAST_PAST. The spread is the median distance from the median, and never less than chance alone makes it (Poisson).
@@ -108,7 +109,7 @@ def bursts(log: Log) -> list[Burst]:
             middle = float(np.median(past))
             spread = max(1.4826 * float(np.median(np.abs(past - middle))), float(np.sqrt(max(middle, 1.0))))
             off = (int(row[place]) - middle) / spread
-            if abs(off) > FAR:
+            if off > FAR or (off < -FAR and place < days - 1):
                 found.append(
                     Burst(
                         day=_date(first + place), behaviour=log.behaviours[code], count=int(row[place]),
@@ -218,9 +219,11 @@ def _bins(column: _Column, past: NDArray[Any]) -> tuple[list[str], Callable[[NDA
         table[:-1][counts == 0] = BINS
         return [*(f"{part + 1}/{BINS}" for part in range(BINS)), "new", "?"], lambda values: table[values]
     known = past[~np.isnan(past)]
-    edges = np.unique(np.quantile(known, np.arange(1, BINS) / BINS)) if len(known) else np.zeros(1)
+    cuts = np.quantile(known, np.arange(1, BINS) / BINS) if len(known) else np.zeros(1)
+    # A value that fills a tenth of the past alone has a bin of its own: most lines have one unit, and two are another thing.
+    edges = np.unique(np.append(cuts, np.nextafter(cuts[1:][cuts[1:] == cuts[:-1]], np.inf)))
     ends = ["", *(f"{edge:g}" for edge in edges), ""]
-    names = [f"{low}–{high}" for low, high in pairwise(ends)]
+    names = [low if low == high else f"{low}–{high}" for low, high in pairwise(ends)]
     return [*names, "?"], lambda values: np.where(
         np.isnan(values), len(names), np.searchsorted(edges, values, side="right")
     )
