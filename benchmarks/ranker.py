@@ -79,7 +79,8 @@ def boosted(split: Split) -> tuple[tuple[Boosted, ...], str]:
 
 
 def questions(view: View, days: int | None) -> list[Split]:
-    """What was asked and answered within a view, newest first, each part with a view of its own that ends before the answers.
+    """What was asked and answered within a view, newest first, each part with a view of its own that ends before the answers;
+    a time in which nobody came back is passed over.
 
     Args:
         view: what may be seen. days: how far ahead questions of a time split reach; None = each customer's last wish is asked for.
@@ -93,7 +94,8 @@ def questions(view: View, days: int | None) -> list[Split]:
         if earlier - int(log.time.min()) < days * DAY:
             break
         log = log.where(log.time < cut)
-        found.append(time_split(log, target=view.target, content_of=content, days=days, cut=earlier))
+        if len(part := time_split(log, target=view.target, content_of=content, days=days, cut=earlier)):
+            found.append(part)
         cut = earlier
     return found
 

@@ -91,6 +91,14 @@ def test_each_question_knows_only_what_lies_before_its_cut(asked: Split) -> None
         assert part.hash != other.hash
 
 
+def test_a_month_in_which_the_shop_was_closed_is_passed_over(asked: Split) -> None:
+    view = asked.view
+    closed = (view.log.time >= view.cut - 60 * DAY) & (view.log.time < view.cut - 30 * DAY)
+    parts = ranker.questions(replace(view, log=view.log.where(~closed)), 30)
+    assert len(parts) == ranker.CUTS and all(len(part) for part in parts)
+    assert [(view.cut - part.view.cut) // (30 * DAY) for part in parts] == [1, 3, 4, 5]
+
+
 def test_features_are_what_a_plain_count_finds(draw_log: Callable[..., Log]) -> None:
     log = draw_log(customers=60, items=10, visits=20, seed=3)
     split = time_split(log, target=TARGET, days=30)
