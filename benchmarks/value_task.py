@@ -158,9 +158,10 @@ def read_cdnow(files: Sequence[str]) -> Log:
         InputError: a line is not of the format.
     """
     customers, numbers = [], []
-    for line in (line for path in files for line in Path(path).read_text(encoding="utf-8").splitlines()):
+    lines = (pair for path in files for pair in enumerate(Path(path).read_text(encoding="utf-8").splitlines()))
+    for number, line in lines:
         cells = line.split()
-        if not cells or not cells[0].isdigit():
+        if not cells or (number == 0 and not cells[0].isdigit()):
             continue  # the header
         try:
             customer, *_, day, units, dollars = cells

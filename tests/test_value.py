@@ -66,9 +66,10 @@ def test_purchases_of_a_day_are_one(tmp_path: Path) -> None:
     assert log.customers.ids.to_pylist() == ["1", "2"] and log.lengths.tolist() == [1, 2]
     assert (log.value.tolist(), log.quantity.tolist()) == ([7, 7, 2], [2, 4, 1])
     assert ((log.time // DAY) - log.time[1] // DAY).tolist() == [4, 0, 2]
-    path.write_text("1 19970105 2\n")
-    with pytest.raises(InputError, match="19970105"):
-        value_task.read_cdnow([str(path)])
+    for broken in ("1 19970105 2\n", "customer date units dollars\n1 19970105 2 7\ntotal 2 7\n"):
+        path.write_text(broken)
+        with pytest.raises(InputError, match=broken.splitlines()[-1]):
+            value_task.read_cdnow([str(path)])
 
 
 def test_the_cut_lies_between_the_last_day_learned_from_and_the_first_asked_about(task: Task) -> None:
