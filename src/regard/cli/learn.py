@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -68,9 +69,23 @@ def _trained(out: Console, report: TrainReport, folder: str, say: Words) -> None
             said = value if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else f"{value:,.5g}"
             made.add_row(say.known.card(name), said)
     out.print(made)
+    _ahead(out, report.card.get("horizon", ()), say)
     _left_out(out, report.left_out, say)
     commands = f"regard evaluate {folder}, regard recommend {folder} CUSTOMER --why"
     out.print(Text(say("next: {command}", command=commands), style="dim"))
+
+
+def _ahead(out: Console, rows: Sequence[dict[str, Any]], say: Words) -> None:
+    """Who answers how many orders lie ahead, and where a simpler rule does it better."""
+    for row in rows:
+        if "missing" in row:
+            out.print(Text(say("no answers about churn, orders and spend: {why}", why=say.told(row["missing"]))))
+            continue
+        rules = say.joined(say(name) for name in row["better_than_model"])
+        told = say("{answer} ahead: from {source}", answer=say(row["answer"]), source=say(row["given_by"]))
+        told += say("; better than the model: {rules}", rules=rules) if rules else ""
+        told += say("; counting would have been enough") if row["counting_is_enough"] else ""
+        out.print(Text(told, style="dim"))
 
 
 def _left_out(out: Console, left_out: dict[str, Any] | None, say: Words) -> None:

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
+
+FIGURES = {
+    "churn": ("churn_auroc", "churn_log_loss", "ece"),
+    "orders": (),
+    "spend": ("spend_gini", "spend_decile_mape", "spend_bias"),
+}
+"""Answer of the horizon head -> the figures of its rehearsal that the card shows."""
 
 
 def write_card(facts: Mapping[str, Any]) -> str:
@@ -37,6 +45,7 @@ def write_card(facts: Mapping[str, Any]) -> str:
         ),
         f"- Propensities are calibrated with slope {facts['calibration']['slope']:.2f} and intercept {facts['calibration']['intercept']:.2f}.",
         "",
+        *_ahead(facts),
         "## Settings, all by rule",
         "",
         *(f"- {name}: {value}" for name, value in settings.items()),
@@ -49,3 +58,36 @@ def write_card(facts: Mapping[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _ahead(facts: Mapping[str, Any]) -> list[str]:
+    """The section on orders, churn and spend; none where the training did not ask for them."""
+    if "horizon" not in facts:
+        return []
+    title = ["## Churn, orders and spend ahead", ""]
+    first = facts["horizon"][0]
+    if "missing" in first:
+        return [*title, f"- None in this model: {first['missing']}.", ""]
+    day = datetime.fromtimestamp(first["cut"], UTC).date()
+    return [
+        *title,
+        f"- Rehearsed from {day}, {first['days']} days ahead, on {first['customers']:,} customers who tuned nothing.",
+        *(f"- {_answer(row)}" for row in facts["horizon"]),
+        "",
+    ]
+
+
+def _answer(row: Mapping[str, Any]) -> str:
+    """One answer: who gives it, what is as good, and the figures of the model beside those of the rules."""
+    better = ", ".join(row["better_than_model"])
+    said = f"a simpler rule is better than the model ({better}); {row['given_by']} answers" if better else (
+        "the model answers; no simpler rule was better by more than chance"
+    )  # fmt: skip
+    if row["counting_is_enough"]:
+        said += "; counting alone would have been as good"
+    figures = [
+        f"{name} "
+        + ", ".join(f"{head} {told[name]:.3f}" for head, told in row["heads"].items() if told[name] is not None)
+        for name in FIGURES[row["answer"]]
+    ]
+    return f"{row['answer']}: {said}." + (f" {'; '.join(figures)}." if figures else "")

@@ -77,10 +77,12 @@ def seconds(budget: str | float) -> float:
     return value
 
 
-def _fit(view: View, **how: Any) -> None:
+def _fit(view: View, *, ahead: bool = False, **how: Any) -> None:
+    """`training.fit`; with the head of orders, churn and spend where `ahead`."""
     from regard import training
+    from regard.training.complete import fit_complete
 
-    training.fit(view, **how)
+    (fit_complete if ahead else training.fit)(view, **how)
 
 
 def need_torch() -> None:
@@ -132,7 +134,7 @@ def train(
     view = view_until(log, _end(log), target=target, content_of=data.content)
     name, folder = models.begin(resume=resume)
     limits: dict[str, Any] = {"steps": steps} if steps is not None else {"budget_seconds": allowed}
-    _fit(view, folder=folder, seed=seed, progress=progress, resume=resume, device=device, **limits)
+    _fit(view, ahead=True, folder=folder, seed=seed, progress=progress, resume=resume, device=device, **limits)
     card = dict(load(folder).card)
     if steps is None and _cut_short(card):
         shutil.rmtree(folder)
