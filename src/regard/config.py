@@ -19,6 +19,9 @@ SCHEMA_VERSION = 1
 
 CONFIG_NAME = "regard.toml"
 
+SENSITIVE = ("gender", "age", "ethnicity", "religion", "health", "sexual_orientation", "politics")
+"""Kinds of what a shop may know of a customer and must not use unless somebody answers for it."""
+
 LANGUAGES = ("en", "zh")
 """What reports, answers and simulated shops are written in."""
 
@@ -40,6 +43,7 @@ class Config:
         behaviours: word in the files -> behaviour, the shop's own additions.
         not_merchandise: item ids never recommended, beside those found by rule.
         merchandise: item ids the rule took for postage and the like by mistake.
+        privacy: 'sensitive': kinds of sensitive columns (SENSITIVE) that may be used; none unless named here.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -54,6 +58,7 @@ class Config:
     behaviours: dict[str, str] = field(default_factory=dict)
     not_merchandise: tuple[str, ...] = ()
     merchandise: tuple[str, ...] = ()
+    privacy: dict[str, tuple[str, ...]] = field(default_factory=lambda: {"sensitive": ()})
 
     def __post_init__(self) -> None:
         try:
@@ -72,6 +77,16 @@ class Config:
             raise ConfigError(f"clock is '{self.clock}'", hint="clock, order or none")
         if self.session_gap <= 0 or any(days <= 0 for days in self.horizons):
             raise ConfigError("session_gap and horizons must be positive", hint=f"edit {CONFIG_NAME}")
+        strange = [*(set(self.privacy) - {"sensitive"}), *(set(self.sensitive) - set(SENSITIVE))]
+        if strange:
+            raise ConfigError(
+                f"[privacy] knows no '{sorted(strange)[0]}'", hint=f"sensitive = [...], of {', '.join(SENSITIVE)}"
+            )
+
+    @property
+    def sensitive(self) -> tuple[str, ...]:
+        """Kinds of sensitive columns that may be used."""
+        return tuple(self.privacy.get("sensitive", ()))
 
 
 def load(folder: Path) -> Config:
@@ -125,7 +140,11 @@ def _typed(key: str, value: Any, kind: str, path: Path) -> Any:
         "tuple[str, ...]": isinstance(value, list) and all(isinstance(part, str) for part in value),
         "tuple[int, ...]": isinstance(value, list) and all(isinstance(part, int) for part in value),
         "dict[str, str]": isinstance(value, dict) and all(isinstance(part, str) for part in value.values()),
+        "dict[str, tuple[str, ...]]": isinstance(value, dict)
+        and all(isinstance(part, list) and all(isinstance(name, str) for name in part) for part in value.values()),
     }[kind]
     if not right:
         raise ConfigError(f"{path}: '{key}' must be {kind}, not {type(value).__name__}")
+    if kind == "dict[str, tuple[str, ...]]":
+        return {name: tuple(part) for name, part in value.items()}
     return tuple(value) if kind.startswith("tuple") else value

@@ -59,6 +59,8 @@ CHINESE = {
     "files": "文件",
     "items table": "商品表",
     "customers table": "顾客表",
+    "edges table": "关系表",
+    "scores table": "评分表",
     "undone": "已撤销",
     "ingest {number} is taken back": "第 {number} 次导入已撤销",
     "{n} row rejected|{n} rows rejected": "{n} 行未接受",
@@ -184,6 +186,14 @@ TOLD = {
     "customers table: {} row(s) would be taken in": "顾客表：将导入 {} 行",
     "customers table: nothing new, its row is known": "顾客表：没有新内容，1 行已知",
     "customers table: nothing new, all {} rows are known": "顾客表：没有新内容，{} 行均已知",
+    "edges table: {} row(s) taken in": "关系表：已导入 {} 行",
+    "edges table: {} row(s) would be taken in": "关系表：将导入 {} 行",
+    "edges table: nothing new, its row is known": "关系表：没有新内容，1 行已知",
+    "edges table: nothing new, all {} rows are known": "关系表：没有新内容，{} 行均已知",
+    "scores table: {} row(s) taken in": "评分表：已导入 {} 行",
+    "scores table: {} row(s) would be taken in": "评分表：将导入 {} 行",
+    "scores table: nothing new, its row is known": "评分表：没有新内容，1 行已知",
+    "scores table: nothing new, all {} rows are known": "评分表：没有新内容，{} 行均已知",
     # how columns are read
     "seconds since 1970": "自 1970 年起的秒数",
     "milliseconds since 1970": "自 1970 年起的毫秒数",
@@ -211,6 +221,23 @@ TOLD = {
     "items: {} row(s) whose id comes again later; the last one counts": "商品表：{} 行的编号后面再次出现，以最后一行为准",
     "customers: {} row(s) whose id comes again later; the last one counts": (
         "顾客表：{} 行的编号后面再次出现，以最后一行为准"
+    ),
+    "edges: {} row(s) without an id, left out": "关系表：{} 行没有编号，未采用",
+    "scores: {} row(s) without an id, left out": "评分表：{} 行没有编号，未采用",
+    "edges: {} row(s) whose id comes again later; the last one counts": (
+        "关系表：{} 行的关系后面再次出现，以最后一行为准"
+    ),
+    "scores: {} row(s) whose id comes again later; the last one counts": (
+        "评分表：{} 行的编号后面再次出现，以最后一行为准"
+    ),
+    "customers: sensitive and not used unless switched on in regard.toml: {}": (
+        "顾客表：以下列涉及敏感信息，除非在 regard.toml 中开启，否则不予使用：{}"
+    ),
+    "edges: sensitive and not used unless switched on in regard.toml: {}": (
+        "关系表：以下列涉及敏感信息，除非在 regard.toml 中开启，否则不予使用：{}"
+    ),
+    "scores: sensitive and not used unless switched on in regard.toml: {}": (
+        "评分表：以下列涉及敏感信息，除非在 regard.toml 中开启，否则不予使用：{}"
     ),
     "customers: {} row(s) whose consent is neither yes nor no, taken for no": (
         "顾客表：{} 行的同意一栏既非“是”也非“否”，按“否”处理"

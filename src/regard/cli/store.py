@@ -69,6 +69,13 @@ def ingest(
     customers: Annotated[
         str | None, typer.Option("--customers", metavar="FILE", help="Table of the customers.")
     ] = None,
+    edges: Annotated[
+        str | None,
+        typer.Option("--edges", metavar="FILE", help="Table of who is linked: customer, other, kind, weight."),
+    ] = None,
+    scores: Annotated[
+        str | None, typer.Option("--scores", metavar="FILE", help="Table of scores of customers from outside.")
+    ] = None,
     map: Map = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Look and report, write nothing.")] = False,
 ) -> None:
@@ -78,7 +85,7 @@ def ingest(
     """
     import regard
 
-    if not (files or items or customers):
+    if not (files or items or customers or edges or scores):
         raise UsageError("nothing to ingest", hint=f"regard ingest {folder} FILE")
     shop = regard.open(folder)
     say = screen.speak(shop.config.language)
@@ -86,6 +93,8 @@ def ingest(
         *(files or ()),
         items=items,
         customers=customers,
+        edges=edges,
+        scores=scores,
         map=mapping_of(map or []),
         dry_run=dry_run,
         show=None if screen.json else lambda mapping: _mapping(screen.err, mapping, say),
@@ -247,6 +256,7 @@ def _history(out: Console, entries: list[Ingest], folder: str, say: Words) -> No
     number, at, rows, accepted, files = (say(name) for name in ("ingest", "at (UTC)", "rows", "accepted then", "files"))
     made = table(number, at, rows, accepted, files, right=(number, rows, accepted), wide=files)
     tables = {"items": say("items table"), "customers": say("customers table")}
+    tables |= {"edges": say("edges table"), "scores": say("scores table")}
     for entry in entries:
         names = list(_short([file["name"] for file in entry.report["files"]]).values())
         names += [tables[kind] for kind in entry.report["tables"]]

@@ -23,7 +23,7 @@ CATALOG_NAME = "catalog.sqlite"
 LAYOUT = 1
 """Version of the tables below; kept in SQLite's user_version."""
 
-Kind = Literal["events", "covered", "rejected", "items", "customers"]
+Kind = Literal["events", "covered", "rejected", "items", "customers", "edges", "scores"]
 """events = accepted rows; covered = rows that an earlier ingest had already brought (kept so that it can be undone);
 rejected = the rest.
 """

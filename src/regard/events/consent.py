@@ -62,19 +62,18 @@ def obey(engine: Engine, parts: Sequence[Part]) -> None:
     engine.among = "consenting"
 
 
-def kept(engine: Engine, customers: pa.Table) -> pa.Table:
-    """The rows of a customers table that may be looked at, without the column that says so.
+def kept(engine: Engine, table: pa.Table, ends: Sequence[str] = ("customer",)) -> pa.Table:
+    """The rows of a table that speak of nobody who does not consent, in the same order, without the column that says so.
 
     Args:
-        engine: as `obey` left it.
+        engine: as `obey` left it. ends: columns that name customers.
     """
     if not engine.among:
-        return customers
-    engine.connection.register("every customer", customers)
-    names = ", ".join(quoted(name) for name in customers.column_names if name.casefold() != CONSENT)
-    return engine.table(
-        f'SELECT {names} FROM "every customer" SEMI JOIN {quoted(engine.among)} USING (customer) ORDER BY customer'
-    )
+        return table
+    known = engine.table(f"SELECT customer FROM {quoted(engine.among)}")["customer"]
+    for end in ends:
+        table = table.filter(pc.is_in(table[end], known))
+    return table.drop_columns([name for name in table.column_names if name.casefold() == CONSENT])
 
 
 def consenting(profile: pa.Table) -> NDArray[np.bool_]:

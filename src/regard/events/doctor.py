@@ -11,6 +11,7 @@ from regard.config import Config
 from regard.events import gate_rules, merchandise
 from regard.events.catalog import Catalog, Part
 from regard.events.engine import Engine
+from regard.events.tables import TABLES
 
 _EXAMPLES = 3
 
@@ -74,7 +75,7 @@ def examine(engine: Engine, catalog: Catalog, config: Config, version: int) -> D
     Raises:
         WorkspaceError: a part is missing, or is not what was written.
     """
-    engine.verify(catalog.parts(version, "events", "covered", "rejected", "items", "customers"))
+    engine.verify(catalog.parts(version, "events", "covered", "rejected", *TABLES))
     parts = catalog.parts(version, "events")
     columns = engine.scan("events", parts)
     accepted = sum(part.rows for part in parts)

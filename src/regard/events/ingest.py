@@ -11,7 +11,7 @@ from typing import Any
 
 from regard.config import Config
 from regard.errors import InputError
-from regard.events import consent, gate, gate_rules, merchandise
+from regard.events import consent, gate, gate_rules, merchandise, sensitive
 from regard.events.catalog import Catalog, Change, Kind, Part
 from regard.events.engine import Engine, listed, sort_key
 from regard.events.mapping import Mapping as Columns
@@ -20,11 +20,11 @@ from regard.events.read_sql import quoted
 from regard.events.recognise import recognise
 from regard.events.recognise_map import share
 from regard.events.schema import CLOCKS, FIELD_NAMES, PROVENANCE, Clock
-from regard.events.tables import Table, changes
+from regard.events.tables import TABLES, Table, changes
 from regard.progress import Progress
 
 FOLDERS: dict[Kind, str] = {
-    "events": "events", "covered": "rejected", "rejected": "rejected", "items": "tables", "customers": "tables"
+    "events": "events", "covered": "rejected", "rejected": "rejected", **dict.fromkeys(TABLES, "tables")
 }  # fmt: skip
 
 STAGED = "staged events"
@@ -89,7 +89,7 @@ class IngestReport:
         refunds_matched: those with an earlier purchase they can belong to.
         not_merchandise: item -> rows in the store, of postage and the like and of what regard.toml names.
         bots: bot-like customers in the store, flagged and kept.
-        tables: 'items' / 'customers' -> rows given.
+        tables: 'items', 'customers', 'edges', 'scores' -> rows given.
         tables_unchanged: of these, the tables whose rows the store had already, all of them.
         notes: what a person should know of the tables, one line each.
         seconds: wall time.
@@ -152,7 +152,7 @@ class Request:
         sources: paths, globs, DataFrames or Arrow tables with events.
         overrides: field -> column, beside what is recognised.
         items: path or table of the items, or None.
-        customers: path or table of the customers, or None.
+        customers: path or table of the customers, or None. edges, scores: likewise, of who is linked and of outside scores.
         dry_run: True writes nothing.
         show: called with each file's mapping before anything is written.
     """
@@ -161,6 +161,8 @@ class Request:
     overrides: Mapping[str, str] = field(default_factory=dict)
     items: Any = None
     customers: Any = None
+    edges: Any = None
+    scores: Any = None
     dry_run: bool = False
     show: Callable[[Columns], None] | None = None
 
@@ -198,7 +200,7 @@ def run(engine: Engine, catalog: Catalog, config: Config, request: Request, prog
             request.show(mapping)
     clock = _one_clock(config.clock or catalog.clock(), mappings)
     files, fields = _stage(engine, config, sources, mappings, progress)
-    tables, unchanged, notes = _stage_tables(engine, catalog, version, given, of_tables)
+    tables, unchanged, notes = _stage_tables(engine, catalog, version, given, of_tables, config)
     columns = _held(engine, fields)
     progress.start("checking rows")
     passed = gate.check(engine, columns=columns, clock=clock, live=live, now=now)
@@ -262,7 +264,7 @@ def undo(engine: Engine, catalog: Catalog, number: int) -> None:
     included.
     """
     at = f"{datetime.now(UTC).replace(tzinfo=None, microsecond=0).isoformat()}Z"
-    parts = catalog.parts(catalog.version(), "events", "covered", "rejected", "items", "customers")
+    parts = catalog.parts(catalog.version(), "events", "covered", "rejected", *TABLES)
     gone = [part for part in parts if part.ingest == number]
     live = [part for part in parts if part.kind == "events" and part.ingest != number]
     covered = [part for part in parts if part.kind == "covered" and part.ingest != number]
@@ -285,7 +287,7 @@ def undo(engine: Engine, catalog: Catalog, number: int) -> None:
 
 def _tables(request: Request) -> dict[Table, Source]:
     """The tables of a request, opened."""
-    given: dict[Table, Any] = {"items": request.items, "customers": request.customers}
+    given: dict[Table, Any] = {kind: getattr(request, kind) for kind in TABLES}
     opened: dict[Table, Source] = {}
     for kind, table in given.items():
         if table is None:
@@ -350,6 +352,7 @@ def _stage_tables(
     version: int,
     tables: Mapping[Table, Source],
     told: Mapping[Table, Mapping[str, str]],
+    config: Config,
 ) -> tuple[dict[Table, int], list[Table], list[str]]:
     """(rows by table, tables that tell the store nothing new, notes)."""
     rows: dict[Table, int] = {}
@@ -369,6 +372,9 @@ def _stage_tables(
             notes.append(
                 f"{kind}: {read.consents:,} of {_counted(read.rows)} consent; nobody else is looked at from now on"
             )
+        unused = [] if kind == "items" else sensitive.withheld(read.columns, config.sensitive)
+        if unused:
+            notes.append(f"{kind}: sensitive and not used unless switched on in regard.toml: {', '.join(unused)}")
         if not changes(engine, catalog.parts(version, kind), kind, name):
             unchanged.append(kind)
     return rows, unchanged, notes

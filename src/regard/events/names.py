@@ -150,7 +150,27 @@ TABLE_COLUMNS: dict[str, tuple[frozenset[str], ...]] = {
         "personalization_consent opt_in opted_in 同意 是否同意 已同意 授权 是否授权 已授权 用户授权 同意授权 隐私授权 "
         "数据授权 授权状态 同意状态 隐私同意 是否同意隐私政策 同意处理个人信息 个人信息授权 个性化授权",
     ),
+    "other": _tiers(
+        "other other_customer other_customer_id other_user other_user_id friend friend_id neighbour neighbor "
+        "neighbour_id neighbor_id related_customer related_customer_id related_to linked_customer linked_to partner "
+        "partner_id referred referred_customer 另一顾客 对方 对方id 关联顾客 关联用户 关联客户 关联会员 好友 好友id 目标用户",
+        "customer_2 customer_b customer_id_2 customer_id_b customer2_id user_2 user_b user_id_2 user_id_b user2_id "
+        "target target_id target_customer target_user dst destination to 顾客2 顾客b 用户2 用户b 客户2 客户b",
+        "customer_1 customer_id_1 user_1 user_id_1",
+    ),
+    "kind": _tiers(
+        "kind relation relationship relation_type relationship_type edge_type link_type 关系 关系类型", "type 类型"
+    ),
+    "weight": _tiers("weight strength edge_weight link_weight 权重 强度 亲密度", "score count 分数 次数"),
 }
+
+_FIRST_END = (
+    "customer_1 customer_a customer_id_1 customer_id_a customer1_id user_1 user_a user_id_1 user_id_a user1_id source "
+    "source_id source_customer source_user src from 顾客1 顾客a 用户1 用户a 客户1 客户a 源用户"
+)
+
+FIRST_END: frozenset[str] = frozenset(plain(name) for name in _FIRST_END.split())
+"""Names of the first of the two customers of an edge, where none is plainly the customer."""
 
 _CONSENT_WORDS: dict[bool, str] = {
     True: (

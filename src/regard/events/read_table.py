@@ -1,4 +1,4 @@
-"""Tables of items and customers: the key and the usual columns by their names, all others as they are."""
+"""Tables of items and customers, and of edges and scores of customers: the key and the usual columns by their names, all others as they are."""
 
 from __future__ import annotations
 
@@ -12,24 +12,30 @@ import duckdb
 from regard.errors import InputError, UsageError
 from regard.events.clean import has_comma, id_sql, number_sql
 from regard.events.consent import CONSENT, odd_sql, said_sql
-from regard.events.names import TABLE_COLUMNS, plain
+from regard.events.names import FIRST_END, TABLE_COLUMNS, plain
 from regard.events.read_json import list_of
 from regard.events.read_scan import Ready, ready, relation
 from regard.events.read_source import Source
 from regard.events.read_sql import Binder, Relation, quoted
 
-Kind = Literal["items", "customers"]
+Kind = Literal["items", "customers", "edges", "scores"]
 
 _PLAIN_KEYS = frozenset({"id", "编号", "code"})
 TABLE_FIELDS: dict[Kind, tuple[str, ...]] = {
-    "items": ("item", "item_name", "category", "brand", "price"), "customers": ("customer", CONSENT)
+    "items": ("item", "item_name", "category", "brand", "price"), "customers": ("customer", CONSENT),
+    "edges": ("customer", "other", "kind", "weight"), "scores": ("customer",),
 }  # fmt: skip
 """Fields of each table, the key first."""
+
+_ENDS: dict[Kind, tuple[str, ...]] = {"edges": ("customer", "other")}
+"""Fields that must be known in a row; the key alone unless said."""
+
+_KIND = "kind"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """What came of a table of items or customers.
+    """What came of a table.
 
     Args:
         rows: distinct keys.
@@ -51,12 +57,12 @@ class Table:
 def read_table(
     connection: duckdb.DuckDBPyConnection, source: Source, *, kind: Kind, overrides: Names[str, str], table: str
 ) -> Table:
-    """Read a table of items or customers into `table`, one row a key.
+    """Read a table into `table`, one row a key; of edges one row for two customers and a kind.
 
     Args:
         connection: where the table is made (replaced if it is there).
         source: as opened.
-        kind: 'items' or 'customers'; the key column is called `item` or `customer`.
+        kind: of the table; the key column is called `item` or `customer`.
         overrides: field -> column, as for events; for items also item_name, category, brand, price.
         table: its name.
 
@@ -64,8 +70,8 @@ def read_table(
         InputError: no column is recognised as the key, or no row has one.
         UsageError: an override names no field or no column.
     """
-    key = TABLE_FIELDS[kind][0]
-    found = _recognise(source, key, TABLE_FIELDS[kind], overrides)
+    ends = _ENDS.get(kind, TABLE_FIELDS[kind][:1])
+    found = _recognise(source, kind, ends, overrides)
     others = [column for column in source.columns if column not in found.values() and not list_of(column)]
     with ready(connection, source) as here:
         kinds = _kinds(connection, here, others)
@@ -74,17 +80,25 @@ def read_table(
         names = _names(found, others)
         select = [f"{_value(rows, field, column, source)} AS {quoted(field)}" for field, column in found.items()]
         select += [f"{_other(rows, column, kinds)} AS {quoted(names[column])}" for column in others]
+        row = ends
+        if kind == "edges":
+            row = (*ends, _KIND)
+            select += [] if _KIND in found else [f"'' AS {_KIND}"]
         everything = f"SELECT line, {', '.join(select)} FROM {rows.sql}"
         values = binder.of(everything)
-        counts = f"SELECT count(*), count({quoted(key)}), count(DISTINCT {quoted(key)}) FROM ({everything})"
+        there = " AND ".join(f"{quoted(end)} IS NOT NULL" for end in ends)
+        key = f"({', '.join(map(quoted, row))})"
+        counts = (
+            f"SELECT count(*), count(*) FILTER ({there}), count(DISTINCT {key}) FILTER ({there}) FROM ({everything})"
+        )
         lines, known, distinct = connection.execute(counts, values).fetchall()[0]
         odd = _odd(connection, rows, found, binder)
         if not distinct:
-            raise InputError(f"{source.name} has no row with {'an item' if key == 'item' else 'a customer'}")
+            what = {"items": "an item", "edges": "two customers"}.get(kind, "a customer")
+            raise InputError(f"{source.name} has no row with {what}")
         connection.execute(
             f"CREATE OR REPLACE TABLE {quoted(table)} AS SELECT * EXCLUDE (line) FROM ({everything})"
-            f" WHERE {quoted(key)} IS NOT NULL"
-            f" QUALIFY row_number() OVER (PARTITION BY {quoted(key)} ORDER BY line DESC) = 1 ORDER BY line",
+            f" WHERE {there} QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY line DESC) = 1 ORDER BY line",
             values,
         )
     columns = {**found, **{names[column]: column for column in others}}
@@ -105,8 +119,9 @@ def _odd(connection: duckdb.DuckDBPyConnection, rows: Relation, found: dict[str,
     return int(connection.execute(query, binder.of(query)).fetchall()[0][0])
 
 
-def _recognise(source: Source, key: str, fields: tuple[str, ...], overrides: Names[str, str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _recognise(source: Source, kind: Kind, ends: tuple[str, ...], overrides: Names[str, str]) -> dict[str, str]:
+    fields, key, found = TABLE_FIELDS[kind], ends[0], dict[str, str]()
+    last = FIRST_END if kind == "edges" else _PLAIN_KEYS
     for field, wanted in overrides.items():
         if field not in fields:
             raise UsageError(f"--map {field}=…: this table has the fields {', '.join(fields)}")
@@ -119,10 +134,10 @@ def _recognise(source: Source, key: str, fields: tuple[str, ...], overrides: Nam
     for field in fields:
         if field in found:
             continue
-        tiers = (*TABLE_COLUMNS[field], _PLAIN_KEYS) if field == key else TABLE_COLUMNS[field]
+        tiers = (*TABLE_COLUMNS[field], last) if field == key else TABLE_COLUMNS[field]
         for tier in tiers:
             named = [column for column in source.columns if column not in found.values() and plain(column) in tier]
-            if len(named) > 1 and field in (key, CONSENT):
+            if len(named) > 1 and field in (*ends, CONSENT):
                 raise InputError(
                     f"{source.name}: '{named[0]}' and '{named[1]}' could each be the {field}",
                     hint=f'--map {field}="{named[0]}"',
@@ -130,11 +145,12 @@ def _recognise(source: Source, key: str, fields: tuple[str, ...], overrides: Nam
             if named:
                 found[field] = named[0]
                 break
-    if key not in found:
-        shown = ", ".join(f"'{column}'" for column in source.columns[:8])
-        raise InputError(
-            f"{source.name}: no column is recognised as the {key} among {shown}", hint=f"--map {key}=COLUMN"
-        )
+    for end in ends:
+        if end not in found:
+            shown = ", ".join(f"'{column}'" for column in source.columns[:8])
+            raise InputError(
+                f"{source.name}: no column is recognised as the {end} among {shown}", hint=f"--map {end}=COLUMN"
+            )
     return {field: found[field] for field in fields if field in found}
 
 
@@ -183,11 +199,13 @@ def _only_days(values: list[str | None]) -> bool:
 
 def _value(rows: Relation, field: str, column: str, source: Source) -> str:
     cell, kind = rows.cells[column], rows.types[column]
-    if field == "price":
+    if field in ("price", "weight"):
         return number_sql(cell, kind, has_comma(source.values(column)))
-    if field in ("item", "customer"):
+    if field in ("item", "customer", "other"):
         known = [value for value in source.values(column) if value]
         return id_sql(cell, kind, bool(known) and all(_integral(value) for value in known))
+    if field == _KIND:
+        return f"coalesce({id_sql(cell, kind, False)}, '')"
     return said_sql(_text(rows, column)) if field == CONSENT else id_sql(cell, kind, False)
 
 

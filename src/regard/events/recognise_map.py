@@ -7,9 +7,12 @@ from collections.abc import Mapping as Names
 from collections.abc import Sequence
 
 from regard.errors import UsageError
-from regard.events.consent import CONSENT
 from regard.events.read_source import Source
 from regard.events.read_table import TABLE_FIELDS, Kind
+from regard.events.schema import FIELD_NAMES
+
+_OF_TABLES = {field for fields in TABLE_FIELDS.values() for field in fields} - set(FIELD_NAMES)
+"""Fields that no event has: for these a column of the same name in the files of events is another matter."""
 
 
 def share(
@@ -36,7 +39,8 @@ def share(
 
     met = set()
     for field, column in overrides.items():
-        named = field != CONSENT and not column.startswith("#") and any(source.find(column) for source in events)
+        of_events = field not in _OF_TABLES and not column.startswith("#")
+        named = of_events and any(source.find(column) for source in events)
         if named or any(holds(kind, field, column) for kind in tables):
             met.add(field)
         elif any(field in TABLE_FIELDS[kind] for kind in tables) and (alone or column.strip("#0123456789")):
@@ -48,7 +52,7 @@ def share(
         {
             field: column
             for field, column in overrides.items()
-            if field not in met or (field != CONSENT and source.find(column))
+            if field not in met or (field not in _OF_TABLES and source.find(column))
         }
         for source in events
     ]

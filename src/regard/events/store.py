@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from regard.config import CONFIG_NAME, Config, load, save
 from regard.errors import UsageError, WorkspaceError, read_only
-from regard.events import consent, doctor, gate_rules, ingest, merchandise, tables
+from regard.events import consent, doctor, gate_rules, ingest, merchandise, sensitive, tables
 from regard.events.catalog import Catalog, Ingest, writable
 from regard.events.engine import Engine, cache_of, disk_errors
 from regard.events.mapping import Mapping as Columns
@@ -101,6 +101,8 @@ class Store:
         overrides: Mapping[str, str] | None = None,
         items: Any = None,
         customers: Any = None,
+        edges: Any = None,
+        scores: Any = None,
         dry_run: bool = False,
         show: Callable[[Columns], None] | None = None,
         progress: Progress | None = None,
@@ -112,6 +114,7 @@ class Store:
             overrides: field -> column, beside what is recognised.
             items: path or table that describes the items.
             customers: path or table that describes the customers.
+            edges: path or table of who is linked with whom. scores: path or table of scores of customers from outside.
             dry_run: True reads and checks, and writes nothing.
             show: called with each file's mapping before anything is written.
             progress: hears of each step.
@@ -124,7 +127,7 @@ class Store:
         many = isinstance(sources, Sequence) and not isinstance(sources, str)
         request = ingest.Request(
             sources=sources if many else [sources], overrides=overrides or {}, items=items, customers=customers,
-            dry_run=dry_run, show=show,
+            edges=edges, scores=scores, dry_run=dry_run, show=show,
         )  # fmt: skip
         with self._writing(), self._engine() as engine, disk_errors():
             self._verify(engine)
@@ -164,11 +167,26 @@ class Store:
             return tables.described(engine, tables.merged(engine, self.catalog.parts(version, "items"), "items"), told)
 
     def customers(self) -> pa.Table:
-        """One row a customer who may be looked at, as the customers tables give it, sorted by id; empty when none was
-        given.
+        """One row a customer who may be looked at, as the customers tables give it, sorted by id, without what is
+        sensitive and not switched on; empty when none was given.
         """
+        return self._beside("customers")
+
+    def scores(self) -> pa.Table:
+        """One row a customer who may be looked at: scores from outside; otherwise as `customers`."""
+        return self._beside("scores")
+
+    def edges(self) -> pa.Table:
+        """One row for two customers and a kind: columns customer, other, kind, and weight where one was given. Both may be
+        looked at.
+        """
+        return self._beside("edges")
+
+    def _beside(self, kind: tables.Table) -> pa.Table:
         with self.reading() as (engine, version):
-            return consent.kept(engine, tables.merged(engine, self.catalog.parts(version, "customers"), "customers"))
+            merged = tables.merged(engine, self.catalog.parts(version, kind), kind)
+            told = consent.kept(engine, merged, ("customer", "other") if kind == "edges" else ("customer",))
+            return sensitive.without(told, self.config.sensitive)
 
     def consenting(self) -> pa.Array | None:
         """Ids of the customers who consent, sorted; None where nobody was asked (see `consent`)."""
@@ -222,7 +240,7 @@ class Store:
 
     def _verify(self, engine: Engine, *, but: int | None = None) -> None:
         """What the next version is built on must be what was written, the ingest `but` left aside."""
-        parts = self.catalog.parts(self.version, "events", "covered", "items", "customers")
+        parts = self.catalog.parts(self.version, "events", "covered", *tables.TABLES)
         engine.verify([part for part in parts if part.ingest != but])
 
     def _engine(self) -> Engine:

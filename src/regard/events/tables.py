@@ -1,10 +1,12 @@
-"""Items and customers: versioned parts, merged row by row so that the latest ingest that names an id describes it."""
+"""Items, customers, their edges and scores: versioned parts, merged row by row; the latest ingest that names an id
+describes it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 import duckdb
 import pyarrow as pa
@@ -14,8 +16,12 @@ from regard.events.catalog import Part
 from regard.events.engine import Engine, listed
 from regard.events.read_sql import quoted
 
-Table = Literal["items", "customers"]
-KEY: dict[Table, str] = {"items": "item", "customers": "customer"}
+Table = Literal["items", "customers", "edges", "scores"]
+TABLES: tuple[Table, ...] = get_args(Table)
+KEY: dict[Table, tuple[str, ...]] = {
+    "items": ("item",), "customers": ("customer",), "edges": ("customer", "other", "kind"), "scores": ("customer",)
+}  # fmt: skip
+"""What names a row of each table."""
 
 NAMED = ("item_name", "category", "brand")
 """What events may say of their item in words; the price is a number and treated apart."""
@@ -23,9 +29,9 @@ NAMED = ("item_name", "category", "brand")
 
 def merged(engine: Engine, parts: Sequence[Part], kind: Table) -> pa.Table:
     """One row an id over all parts of a table; the part of the latest ingest wins as a whole row."""
-    key = KEY[kind]
+    key = listed(KEY[kind])
     if not parts:
-        return pa.table({key: pa.array([], pa.string())})
+        return pa.table({name: pa.array([], pa.string()) for name in KEY[kind]})
     views = []
     for number, part in enumerate(parts):
         engine.over(f"{kind} {number}", [part])
@@ -33,8 +39,8 @@ def merged(engine: Engine, parts: Sequence[Part], kind: Table) -> pa.Table:
     union = " UNION ALL BY NAME ".join(views)
     return engine.table(
         f'SELECT * EXCLUDE ("part of {kind}") FROM ({union})'
-        f' QUALIFY row_number() OVER (PARTITION BY {quoted(key)} ORDER BY "part of {kind}" DESC) = 1'
-        f" ORDER BY {quoted(key)}"
+        f' QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY "part of {kind}" DESC) = 1'
+        f" ORDER BY {key}"
     )
 
 

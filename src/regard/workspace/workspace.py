@@ -147,6 +147,8 @@ class Workspace:
         *events: Any,
         items: Any = None,
         customers: Any = None,
+        edges: Any = None,
+        scores: Any = None,
         map: Mapping[str, str] | None = None,
         dry_run: bool = False,
         show: Callable[[Columns], None] | None = None,
@@ -156,7 +158,8 @@ class Workspace:
 
         Args:
             events: files, globs, DataFrames or Arrow tables of events.
-            items: file or table of the items. customers: likewise of the customers.
+            items: file or table of the items. customers: likewise of the customers. edges: of who is linked with whom
+                (customer, other, kind, weight). scores: of scores of customers from outside.
             map: field -> column, where the column is not recognised; see `regard ingest --help`.
             dry_run: look and report, write nothing.
             show: called with each file's mapping before anything is written.
@@ -170,6 +173,8 @@ class Workspace:
             overrides=dict(map or {}),
             items=items,
             customers=customers,
+            edges=edges,
+            scores=scores,
             dry_run=dry_run,
             show=show,
             progress=progress or Silent(),
