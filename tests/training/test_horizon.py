@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from regard.errors import ModelError, RegardError, UsageError
 from regard.metrics import auroc
 from regard.model.runtime.horizon import HorizonModel
+from regard.sequences.attributes import Attributes, attributes_of
 from regard.sequences.log import DAY, Log
 from regard.sequences.split import view_until
 from regard.sequences.view import View
@@ -20,6 +22,7 @@ from regard.training import horizon, horizon_lessons
 from regard.training.horizon import fit_horizon
 from regard.training.horizon_fit import Recipe
 from regard.training.horizon_lessons import Outcomes, lessons
+from regard.training.horizon_worth import worth
 
 START = 1_600_000_000 // DAY * DAY
 CUT, AHEAD = 300, 120
@@ -179,3 +182,40 @@ def test_what_cannot_be_asked_is_said(view: View, model: HorizonModel) -> None:
         model.predict(*asked(view), np.array([30, 0]))
     with pytest.raises(RegardError):
         fit_horizon(view_until(view.log, START + 10 * DAY, target=("purchase",)))
+
+
+def known(log: Log, view: View, noise: bool) -> Attributes:
+    """Of each customer a number: what they will order after the cut, or nothing that matters; of a tenth none."""
+    people, rng = log.customers.codes(view.log.customers.ids.to_pylist()), np.random.default_rng(3)
+    orders, _ = Outcomes(log, ("purchase",)).within(people, START + CUT * DAY, AHEAD)
+    number = rng.permutation(orders) if noise else orders
+    number = np.where(rng.random(len(number)) < 0.1, np.nan, number)
+    return attributes_of(scores=pa.table({"customer": view.log.customers.ids, "wish": number}))
+
+
+def test_what_is_known_beside_the_events_is_read_where_it_helps_and_its_worth_is_told(log: Log, view: View) -> None:
+    # Rehearsed on the last days before the cut, of which the number of orders to come tells who is alive.
+    about = known(log, view, noise=False)
+    model = fit_horizon(view, horizon_days=AHEAD, about=about)
+    found = model.report
+    assert found["about"]["used"] is True and found["about"]["score"]["columns"] == 1
+    assert 0.8 < found["about"]["score"]["covered"] < 1
+    mean, low, high = found["without_about"]["churn"]
+    assert low < mean < high and low > 0
+    assert found["heads"]["model"]["churn_log_loss"] < found["heads"]["aggregates"]["churn_log_loss"]
+    assert "used" in worth(found)[0] and "已采用" in worth(found, "zh")[0]
+    queries, asof = asked(view)
+    told = model.predict(queries, asof, np.array([AHEAD]))
+    again = HorizonModel.restore(model.settings, model.weights, about=about).predict(queries, asof, np.array([AHEAD]))
+    np.testing.assert_array_equal(told.p_order, again.p_order)
+    alone = HorizonModel.restore(model.settings, model.weights).predict(queries, asof, np.array([AHEAD]))
+    assert np.isfinite(alone.p_order[np.isfinite(told.p_order)]).all()  # its absence is fine
+    assert not np.array_equal(told.p_order, alone.p_order)
+
+
+def test_what_does_not_help_changes_nothing(log: Log, view: View, model: HorizonModel) -> None:
+    same = fit_horizon(view, horizon_days=AHEAD, about=known(log, view, noise=True))
+    assert same.report["about"]["used"] is False and "not used" in worth(same.report)[0]
+    one, two = (some.predict(*asked(view), np.array([30, AHEAD])) for some in (model, same))
+    np.testing.assert_array_equal(one.spend_high, two.spend_high)
+    assert same.settings["heads"] == model.settings["heads"]

@@ -30,6 +30,11 @@ SESSION_GAP = 30 * 60
 PART = 4
 """Hours in a part of the day: fine enough for habits, coarse enough for a few dozen events."""
 
+DECLARED, SCORED, LINKED = "declared:", "score:", "linked:"
+"""Beginnings of the names of columns that stand beside the aggregates, see `attributes`; no aggregate is called so."""
+
+BESIDE = (DECLARED, SCORED, LINKED)
+
 Floats = NDArray[np.float64]
 
 
@@ -48,6 +53,11 @@ class Aggregates:
     def column(self, name: str) -> NDArray[np.float32]:
         """float32 [Q], the column of this name."""
         return self.values[:, self.names.index(name)]
+
+    def beside(self, other: Aggregates) -> Aggregates:
+        """These columns, then those of another table of the same customers."""
+        values = np.concatenate([self.values, other.values], axis=1)
+        return Aggregates(names=(*self.names, *other.names), values=values)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -6,7 +6,7 @@ it. Then what did best learns from the whole view.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from regard import metrics
 from regard.errors import UsageError
 from regard.metrics.probability import log_losses
-from regard.model.runtime.horizon import ANSWERS, Facts, Forecast, Head, HorizonModel, States
+from regard.model.runtime.horizon import ANSWERS, Beside, Facts, Forecast, Head, HorizonModel, States
+from regard.sequences.aggregates import BESIDE
 from regard.sequences.log import DAY
 from regard.sequences.split import midnight
 from regard.sequences.view import View
@@ -24,6 +25,9 @@ from regard.training.horizon_fit import Recipe, fit_head, tune
 from regard.training.horizon_lessons import Outcomes, buyers_at, lessons
 
 MODEL, COUNTED = "model", "aggregates"
+
+EXTRAS = ("states", "about")
+"""What a head may read beside the aggregates, in the order in which it is tried."""
 
 _RULE: dict[str, Any] = {"width": 0, "members": 1, "steps": 300, "prior": False}
 
@@ -62,6 +66,7 @@ def fit_horizon(
     *,
     horizon_days: int = 90,
     states: States | None = None,
+    about: Beside | None = None,
     rehearsal: Rehearsal | None = None,
     seed: int = 0,
 ) -> HorizonModel:
@@ -71,6 +76,8 @@ def fit_horizon(
         view: all that may be seen; with a clock.
         horizon_days: the horizon at which heads are judged and tuned: the one that will be asked most.
         states: of an encoder fitted on the view, which `rehearsal` must judge before they are used.
+        about: what is known of customers beside their events (`sequences.attributes`). It is read only where the rehearsal
+            finds an answer better with it by more than chance, and none worse: what does not help is not asked for.
         rehearsal: the cut, and an encoder fitted before it; None = a cut by rule, and no states.
         seed: the same view and seed give the same model on one machine.
 
@@ -84,31 +91,32 @@ def fit_horizon(
         raise UsageError("horizons must be positive days", hint="90, for example")
     tried = None if rehearsal is None or states is None else rehearsal.states
     cut, days = _stage(view, horizon_days, rehearsal)
-    rehearsed = _rehearse(view, cut, days, tried, seed)
-    recipes = _recipes(rehearsed.states_pay)
-    whole = lessons(view.log, view.cut, target=view.target, states=states if rehearsed.states_pay else None, seed=seed)
+    rehearsed = _rehearse(view, cut, days, tried, about, seed)
+    states, about = states if "states" in rehearsed.pay else None, about if "about" in rehearsed.pay else None
+    recipes = {MODEL: _recipe(rehearsed.pay), **RULES}
+    whole = lessons(view.log, view.cut, target=view.target, states=states, about=about, seed=seed)
     heads = {
         name: replace(fit_head(whole, recipes[name], seed=seed), tuning=rehearsed.heads[name].tuning)
         for name in dict.fromkeys([MODEL, *rehearsed.answers.values()])
     }
     return HorizonModel(
         heads=heads, answers=rehearsed.answers, target=view.target, money=whole.outcomes.money,
-        report=rehearsed.report, states=states if rehearsed.states_pay else None,
+        report=rehearsed.report, states=states, about=about,
     )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Rehearsed:
-    """heads: tuned, by name; 'model' is the one with or without states, as `states_pay` says. answers: which head gives which."""
+    """heads: tuned, by name; 'model' is the one that reads those of EXTRAS that `pay` names. answers: which head gives which."""
 
     heads: Mapping[str, Head]
     answers: Mapping[str, str]
-    states_pay: bool
+    pay: Collection[str]
     report: Mapping[str, Any]
 
 
-def _recipes(states: bool) -> dict[str, Recipe]:
-    return {MODEL: Recipe(states=states), **RULES}
+def _recipe(extras: Collection[str]) -> Recipe:
+    return Recipe(states="states" in extras, about="about" in extras)
 
 
 def _stage(view: View, horizon_days: int, rehearsal: Rehearsal | None) -> tuple[int, int]:
@@ -123,45 +131,79 @@ def _stage(view: View, horizon_days: int, rehearsal: Rehearsal | None) -> tuple[
     return midnight(view.cut, view.log.time_zone, days=-days), days
 
 
-def _rehearse(view: View, cut: int, days: int, states: States | None, seed: int) -> _Rehearsed:
+def _rehearse(view: View, cut: int, days: int, states: States | None, about: Beside | None, seed: int) -> _Rehearsed:
     """Fit every head before the cut, tune it on one half of the customers and judge it on the other; then tune it on both."""
-    past = lessons(view.log, cut, target=view.target, states=states, seed=seed)
-    customers, facts = buyers_at(view.log, cut, target=view.target, states=states, most=ASKED, seed=seed)
+    past = lessons(view.log, cut, target=view.target, states=states, about=about, seed=seed)
+    customers, facts = buyers_at(view.log, cut, target=view.target, states=states, about=about, most=ASKED, seed=seed)
     ahead = np.unique([max(1, round(days * share)) for share in SHARES])
     outcomes = Outcomes(view.log, view.target)
     orders, spend = (
         np.stack(part, axis=1) for part in zip(*(outcomes.within(customers, cut, h) for h in ahead), strict=True)
     )
     half = np.random.default_rng(seed).permutation(len(customers)) % 2 == 0
-    recipes = {COUNTED if states is not None else MODEL: Recipe(), **RULES}
-    if states is not None:
-        recipes[MODEL] = Recipe(states=True)
-    heads, judged = {}, {}
-    for name, recipe in recipes.items():
+    heads, judged = dict[str, Head](), dict[str, _Judged]()
+
+    def judge(name: str, recipe: Recipe) -> None:
         head = fit_head(past, recipe, seed=seed)
         taught = tune(head, facts.take(half), ahead, orders[half], spend[half], money=outcomes.money)
         judged[name] = _Judged.of(taught.forecast(facts.take(~half), ahead[-1:]), orders[~half, -1], spend[~half, -1])
         heads[name] = tune(head, facts, ahead, orders, spend, money=outcomes.money)
-    pay = states is not None and not judged[COUNTED].better(judged[MODEL], "churn", sure=False)
-    told = MODEL if states is None or pay else COUNTED
+
+    offered = [name for name, told in zip(EXTRAS, (states, about), strict=True) if told is not None]
+    told, pay = COUNTED if offered else MODEL, list[str]()
+    worth: dict[str, Any] = {}
+    judge(told, _recipe(()))
+    for extra in offered:
+        tried = MODEL if extra == offered[-1] else extra
+        judge(tried, _recipe([*pay, extra]))
+        worth |= {f"without_{extra}": judged[told].difference(judged[tried])}
+        if _pays(extra, judged[told], judged[tried]):
+            told, pay = tried, [*pay, extra]
+    for name, rule in RULES.items():
+        judge(name, rule)
     heads[MODEL] = heads[told]
     answers = {answer: _chosen(judged, told, answer) for answer in ANSWERS}
-    report: dict[str, Any] = {
-        "cut": cut,
-        "days": days,
-        "customers": int((~half).sum()),
-        "heads": {name: one.figures for name, one in judged.items()},
-        "answers": answers,
-        "better_than_model": {
-            answer: [name for name in RULES if judged[name].better(judged[told], answer)] for answer in ANSWERS
-        },
-        "counting_is_enough": {answer: not judged[told].better(judged["counts"], answer) for answer in ANSWERS},
-        "states_used": pay,
-    }
+    report: dict[str, Any] = {"cut": cut, "days": days, "customers": int((~half).sum()), "answers": answers}
+    report |= _compared(judged, told) | {"states_used": "states" in pay} | worth
     if states is not None:
-        report["without_states"] = judged[COUNTED].difference(judged[MODEL])
-        report["states_shuffled"] = _shuffled(heads[MODEL] if pay else heads[told], facts, ahead[-1:], seed)
-    return _Rehearsed(heads=heads, answers=answers, states_pay=pay, report=report)
+        report["states_shuffled"] = _shuffled(heads[MODEL], facts, ahead[-1:], seed)
+    if about is not None:
+        report["about"] = _covered(facts.take(~half)) | {"used": "about" in pay}
+    return _Rehearsed(heads=heads, answers=answers, pay=pay, report=report)
+
+
+def _compared(judged: Mapping[str, _Judged], model: str) -> dict[str, Any]:
+    """Every head's figures, and where simple rules do better than the model or as well."""
+    return {
+        "heads": {name: one.figures for name, one in judged.items()},
+        "better_than_model": {
+            answer: [name for name in RULES if judged[name].better(judged[model], answer)] for answer in ANSWERS
+        },
+        "counting_is_enough": {answer: not judged[model].better(judged["counts"], answer) for answer in ANSWERS},
+    }
+
+
+def _pays(extra: str, without: _Judged, tried: _Judged) -> bool:
+    """Whether an extra is worth reading. The encoder's states are the shop's own, and stay unless they are worse; what is
+    known of customers beside their events is personal, and must be better by more than chance.
+    """
+    if extra == "states":
+        return not without.better(tried, "churn", sure=False)
+    gains, losses = (
+        [one.better(other, answer) for answer in ANSWERS] for one, other in ((tried, without), (without, tried))
+    )
+    return any(gains) and not any(losses)
+
+
+def _covered(facts: Facts) -> dict[str, Any]:
+    """Columns of each source, and the share of the customers of whom it knows anything."""
+    found: dict[str, Any] = {}
+    for source in BESIDE:
+        own = [place for place, name in enumerate(facts.table.names) if name.startswith(source)]
+        if own:
+            known = ~np.isnan(facts.table.values[:, own])
+            found[source.rstrip(":")] = {"columns": len(own), "covered": float(known.any(axis=1).mean())}
+    return found
 
 
 def _chosen(judged: Mapping[str, _Judged], model: str, answer: str) -> str:

@@ -12,6 +12,7 @@ from scipy.special import gammaln
 
 from regard.model.horizon import LEAST_SPEND, HorizonHead, loss
 from regard.model.runtime.horizon import Facts, Head, Inputs, Reading, Tuning
+from regard.sequences.aggregates import BESIDE
 from regard.training.horizon_lessons import Lessons
 
 BATCH = 1_024
@@ -47,12 +48,14 @@ class Recipe:
 
     Args:
         columns: of the aggregates; None = all that vary. states: whether the encoder's states are read.
+        about: whether what stands beside the aggregates is read, where all are.
         width: of its two hidden layers; 0 = none. members: networks averaged. steps: of training, each.
         prior: whether rates begin at the customer's own.
     """
 
     columns: tuple[str, ...] | None = None
     states: bool = False
+    about: bool = False
     width: int = 32
     members: int = 3
     steps: int = 500
@@ -70,7 +73,8 @@ def fit_head(lessons: Lessons, recipe: Recipe, *, seed: int = 0) -> Head:
 def _inputs(lessons: Lessons, recipe: Recipe) -> Inputs:
     facts = lessons.facts
     place = {name: number for number, name in enumerate(facts.table.names)}
-    wanted = [name for name in (recipe.columns or facts.table.names) if name in place]
+    told = [name for name in facts.table.names if recipe.about or not name.startswith(BESIDE)]
+    wanted = [name for name in (recipe.columns or told) if name in place]
     values = facts.table.values[:, [place[name] for name in wanted]]
     gaps = np.isnan(values)
     spread = np.where(gaps, 0, values - np.where(gaps, 0, values).mean(axis=0)).std(axis=0)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.errors import RegardError
-from regard.model.runtime.horizon import Facts, States, facts_of
-from regard.sequences.aggregates import Aggregates
+from regard.model.runtime.horizon import Beside, Facts, States, facts_of
+from regard.sequences.aggregates import BESIDE, Aggregates
 from regard.sequences.log import DAY, Log
 from regard.sequences.pack import days as day_numbers
 from regard.sequences.purchases import money_of, orders_of
@@ -33,6 +33,9 @@ LEAST_SPAN = 14
 
 HIDDEN_STATES = 0.1
 """Share of lessons whose state is taken away, so that a head that reads states answers without them too."""
+
+HIDDEN_ABOUT = 0.2
+"""Share of lessons from which each source of what stands beside the aggregates is taken away: most shops know little of most."""
 
 Floats = NDArray[np.float32]
 
@@ -85,7 +88,15 @@ class Lessons:
         return len(self.customer)
 
 
-def lessons(log: Log, end: int, *, target: tuple[str, ...], states: States | None = None, seed: int = 0) -> Lessons:
+def lessons(
+    log: Log,
+    end: int,
+    *,
+    target: tuple[str, ...],
+    states: States | None = None,
+    about: Beside | None = None,
+    seed: int = 0,
+) -> Lessons:
     """Customers with an order before each of many cuts; nothing from `end` (seconds) on is read.
 
     Raises:
@@ -101,18 +112,28 @@ def lessons(log: Log, end: int, *, target: tuple[str, ...], states: States | Non
     parts = []
     for place in places:
         cut = midnight(outcomes.first, log.time_zone, days=int(place))
-        parts.append(_at(log, cut, end, target, states, rng))
+        parts.append(_at(log, cut, end, target, states, about, rng))
     customer, cuts, room = (np.concatenate([part[number] for part in parts]) for number in range(3))
     if len(customer) < LEAST_LESSONS:
         raise RegardError("too few customers order here to learn horizons from", hint="ingest a longer log")
     facts = _joined([part[3] for part in parts])
     if facts.states is not None:
         facts.states[rng.random(len(facts)) < HIDDEN_STATES] = np.nan
+    for source in BESIDE if about is not None else ():
+        own = np.array([name.startswith(source) for name in facts.table.names])
+        facts.table.values[np.outer(rng.random(len(facts)) < HIDDEN_ABOUT, own)] = np.nan
     return Lessons(facts=facts, customer=customer, cut=cuts, room=room, outcomes=outcomes)
 
 
 def buyers_at(
-    log: Log, cut: int, *, target: tuple[str, ...], states: States | None, most: int | None = None, seed: int = 0
+    log: Log,
+    cut: int,
+    *,
+    target: tuple[str, ...],
+    states: States | None,
+    about: Beside | None = None,
+    most: int | None = None,
+    seed: int = 0,
 ) -> tuple[NDArray[np.int64], Facts]:
     """(customers with an order before the cut, what heads read of them then); `most` of them, drawn at random."""
     past = log.where(log.time < cut)
@@ -120,14 +141,20 @@ def buyers_at(
     if most is not None and len(customers) > most:
         customers = np.sort(np.random.default_rng(seed).choice(customers, most, replace=False))
     asof = np.full(len(customers), cut - 1, dtype=np.int64)
-    return customers, facts_of(past.take(customers), asof, target=target, states=states)
+    return customers, facts_of(past.take(customers), asof, target=target, states=states, about=about)
 
 
 def _at(
-    log: Log, cut: int, end: int, target: tuple[str, ...], states: States | None, rng: np.random.Generator
+    log: Log,
+    cut: int,
+    end: int,
+    target: tuple[str, ...],
+    states: States | None,
+    about: Beside | None,
+    rng: np.random.Generator,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Facts]:
     customers, facts = buyers_at(
-        log, cut, target=target, states=states, most=ROWS // CUTS, seed=int(rng.integers(2**31))
+        log, cut, target=target, states=states, about=about, most=ROWS // CUTS, seed=int(rng.integers(2**31))
     )
     count = len(customers)
     return customers, np.full(count, cut), np.full(count, (end - cut) // DAY), facts

@@ -20,6 +20,7 @@ from regard.workspace.targets import targets
 
 if TYPE_CHECKING:
     from regard.events.store import Store
+    from regard.sequences.attributes import Attributes
 
 
 class Data:
@@ -84,6 +85,15 @@ class Data:
         from regard.sequences.content import read_content
 
         return read_content(self._store, items, before)
+
+    def about(self, log: Log, target: tuple[str, ...]) -> Attributes | None:
+        """What the tables say of customers beside their events, and `log` of those they are linked with; None where nothing.
+
+        Sensitive columns are not in it unless regard.toml switches them on, and nobody is who does not consent.
+        """
+        from regard.sequences.attributes import read_attributes
+
+        return read_attributes(self._store, log, target)
 
     def items(self) -> pa.Table:
         """One row an item."""

@@ -25,11 +25,14 @@ from scipy.special import ndtri
 
 from regard.errors import ModelError, UsageError
 from regard.model.runtime.forward import sigmoid, softplus
-from regard.sequences.aggregates import Aggregates, aggregate
+from regard.sequences.aggregates import BESIDE, Aggregates, aggregate
 from regard.sequences.log import Log
 
 States = Callable[[Log, NDArray[np.int64]], NDArray[np.float32]]
 """(queries, asof) -> the encoder's states, float32 [Q, D]; `Runtime.states` is one."""
+
+Beside = Callable[[Log, NDArray[np.int64]], Aggregates]
+"""(queries, asof) -> further columns, named as `sequences.aggregates.BESIDE` says; `sequences.attributes.Attributes` is one."""
 
 ANSWERS = ("churn", "orders", "spend")
 """What a head is compared on, and may be replaced in, one by one."""
@@ -117,8 +120,12 @@ class Inputs:
     def raw(facts: Facts, *, columns: tuple[str, ...], flagged: tuple[str, ...], states: int) -> Floats:
         """float32 [N, F] before they are standardised, NaN for what is missing."""
         place = {name: number for number, name in enumerate(facts.table.names)}
-        # Another log may lack a behaviour, and so its columns: nobody did it.
-        cells = [facts.table.values[:, place[name]] if name in place else np.zeros_like(facts.age) for name in columns]
+        # Another log may lack a behaviour, and so its columns: nobody did it. What stands beside is unknown where it is not.
+        absent = [np.full_like(facts.age, np.nan if name.startswith(BESIDE) else 0) for name in columns]
+        cells = [
+            facts.table.values[:, place[name]] if name in place else nothing
+            for name, nothing in zip(columns, absent, strict=True)
+        ]
         found = np.stack(cells, axis=1) if cells else np.empty((len(facts), 0), dtype=np.float32)
         flags = np.isnan(found[:, [columns.index(name) for name in flagged]]).astype(np.float32)
         parts = [np.sign(found) * np.log1p(np.abs(found)), flags]
@@ -275,6 +282,7 @@ class HorizonModel:
         target: behaviours that count as buying. money: whether the log knows what orders are worth.
         report: what the rehearsal found (see `training.horizon`), plain JSON values.
         states: the encoder that the model was fitted with; None = it is asked without states.
+        about: what is known of customers beside their events; None = it is asked without.
     """
 
     def __init__(
@@ -286,9 +294,10 @@ class HorizonModel:
         money: bool,
         report: Mapping[str, Any],
         states: States | None = None,
+        about: Beside | None = None,
     ) -> None:
         self.heads, self.answers, self.target = dict(heads), dict(answers), target
-        self.money, self.report, self._states = money, report, states
+        self.money, self.report, self._states, self._about = money, report, states, about
 
     def predict(self, queries: Log, asof: NDArray[np.int64], horizons_days: NDArray[np.floating[Any]]) -> Outlook:
         """What these customers will do.
@@ -303,7 +312,7 @@ class HorizonModel:
         days = np.asarray(horizons_days, dtype=np.float64)
         if not len(days) or not np.all(days > 0):
             raise UsageError("horizons must be positive days", hint="30, 60 and 90, for example")
-        facts = facts_of(queries, asof, target=self.target, states=self._wanted_states)
+        facts = facts_of(queries, asof, target=self.target, states=self._wanted_states, about=self._wanted_about)
         buyers = np.flatnonzero(facts.bought > 0)
         known = facts.take(buyers)
         told = {name: self.heads[name].forecast(known, days) for name in set(self.answers.values())}
@@ -335,6 +344,11 @@ class HorizonModel:
         return self._states if any(self.heads[name].inputs.states for name in self.answers.values()) else None
 
     @property
+    def _wanted_about(self) -> Beside | None:
+        columns = [name for answer in self.answers.values() for name in self.heads[answer].inputs.columns]
+        return self._about if any(name.startswith(BESIDE) for name in columns) else None
+
+    @property
     def settings(self) -> dict[str, Any]:
         """All but the arrays, as plain JSON values."""
         heads = {
@@ -359,7 +373,12 @@ class HorizonModel:
 
     @classmethod
     def restore(
-        cls, settings: Mapping[str, Any], weights: Mapping[str, Floats], *, states: States | None = None
+        cls,
+        settings: Mapping[str, Any],
+        weights: Mapping[str, Floats],
+        *,
+        states: States | None = None,
+        about: Beside | None = None,
     ) -> HorizonModel:
         """The inverse of `settings` and `weights`.
 
@@ -373,7 +392,7 @@ class HorizonModel:
                 raise KeyError("a head that answers")
             return cls(
                 heads=heads, answers=answers, target=tuple(settings["target"]), money=bool(settings["money"]),
-                report=settings["report"], states=states,
+                report=settings["report"], states=states, about=about,
             )  # fmt: skip
         except (KeyError, TypeError, AttributeError) as error:
             raise ModelError(f"the horizon head is not whole: {error}", hint="train again") from None
@@ -391,7 +410,14 @@ def _head(name: str, told: Mapping[str, Any], weights: Mapping[str, Floats]) -> 
     return Head(inputs=inputs, members=tuple(members), prior=told["prior"], tuning=Tuning(**told["tuning"]))
 
 
-def facts_of(queries: Log, asof: NDArray[np.int64], *, target: tuple[str, ...], states: States | None = None) -> Facts:
+def facts_of(
+    queries: Log,
+    asof: NDArray[np.int64],
+    *,
+    target: tuple[str, ...],
+    states: States | None = None,
+    about: Beside | None = None,
+) -> Facts:
     """What heads read of Q customers as of a moment; `bought` is 0 for who never ordered.
 
     Raises:
@@ -402,7 +428,7 @@ def facts_of(queries: Log, asof: NDArray[np.int64], *, target: tuple[str, ...], 
     table = aggregate(queries, asof, target=target)
     told = None if states is None else states(queries.where(queries.time <= asof[queries.owner]), asof)
     return Facts(
-        table=table,
+        table=table if about is None else table.beside(about(queries, asof)),
         age=np.nan_to_num(table.column("days_since_first_order")),
         bought=np.nan_to_num(table.column("order_days")),
         states=told,
