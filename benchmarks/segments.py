@@ -12,26 +12,25 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
 import regard
 from benchmarks.machine import hardware
-from regard.customers.segments import People, Refit, cluster, found, refit
+from regard.customers.segments import People, Segments, cluster, found, refit
 from regard.customers.segments.clusters import jaccard
-from regard.customers.segments.people import CONSENT
 from regard.errors import ModelError
 from regard.evaluation.intervals import estimate
+from regard.events.engine import cache_of
 from regard.insight.ranker import Ranker
 from regard.model.runtime import load
-from regard.sequences.log import DAY, Log
+from regard.sequences.aggregates import Aggregates, aggregate
+from regard.sequences.log import Log
 from regard.sequences.split import midnight, view_until
 from regard.training import fit
 from regard.workspace.data import Data
@@ -67,20 +66,17 @@ def main() -> None:
 
 
 class _Shop:
-    """The workspace's events, and models of its recipe on what was known at a time."""
+    """The workspace's events, and models of its recipe on what was known at a time; kept in its cache once fitted."""
 
     def __init__(self, folder: str, steps: int | None) -> None:
         shop = regard.open(folder)
         self._data = Data(shop.store)
+        self._cache = cache_of(shop.folder) / "segments"
         self.log = self._data.people()
         models = shop.models.all()
         if not models and steps is None:
             raise ModelError("the workspace has no model", hint=f"regard train {folder}, or give --steps")
         self.steps = int(steps or json.loads((models[0].folder / "metrics.json").read_text())["steps"])
-        customers = shop.store.customers()
-        named = [name for name in customers.column_names if name.casefold() == CONSENT]
-        pairs = zip(customers["customer"].to_pylist(), customers[named[0]].to_pylist(), strict=True) if named else ()
-        self._consent = dict(pairs) if named else None
 
     def end(self, days: int) -> int:
         """Seconds: the midnight that ends the log, so many days earlier."""
@@ -88,22 +84,23 @@ class _Shop:
 
     def people(self, cut: int, seed: int) -> tuple[People, People, Log]:
         """Customers known at a time, by the states of a model of that time and by their purchases; and their events."""
-        view = view_until(self.log, cut, target=self._data.target(self.log), content_of=self._data.content)
-        with tempfile.TemporaryDirectory() as folder:
-            fit(view, folder=folder, steps=self.steps, seed=seed)
-            model = load(folder)
+        model = load(self._fitted(cut, seed))
         log = self.log.where(self.log.time < cut)
         log = log.take(np.flatnonzero(log.lengths))
         ranker = Ranker(scorer=model, items=model.view_items, behaviours=model.behaviours, version=model.name)
-        states = model.states(ranker.aligned(log), np.full(len(log), cut, dtype=np.int64))
-        rows, profile = np.arange(len(log), dtype=np.float64), None
-        if self._consent is not None:
-            told = [self._consent.get(name) for name in log.customers.ids.to_pylist()]
-            profile = pa.table({CONSENT: pa.array(told, pa.bool_())})
-        people = People.of(log.customers, states=states, value=rows, profile=profile)
-        kept = people.value.astype(np.int64)
-        plain = replace(people, states=_rfm(log, cut, self._data.target(log))[kept])
-        return people, plain, log.take(kept)
+        asof = np.full(len(log), cut, dtype=np.int64)
+        states = model.states(ranker.aligned(log), asof)
+        plain = _rfm(aggregate(log, asof, target=self._data.target(log)))
+        return People.of(log.customers, states=states), People.of(log.customers, states=plain), log
+
+    def _fitted(self, cut: int, seed: int) -> Path:
+        folder = self._cache / f"{self._data.version}-{cut}-{self.steps}-{seed}"
+        if not (folder / "complete").exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            view = view_until(self.log, cut, target=self._data.target(self.log), content_of=self._data.content)
+            fit(view, folder=folder, steps=self.steps, seed=seed, resume=True)
+            (folder / "complete").touch()
+        return folder
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -128,47 +125,48 @@ def _run(shop: _Shop, back: int, days: int, seed: int) -> dict[str, Any]:
     (first, rfm, log), (second, rfm_later, log_later) = (shop.people(shop.end(back + gap), seed) for gap in (days, 0))
     before = log.customers.codes(log_later.customers.ids.to_pylist())
     same = (before >= 0) & (np.append(log.lengths, -1)[before] == log_later.lengths)
-    ours, again = _ours(first, second, same)
-    plain, _ = _ours(rfm, rfm_later, same)
-    outcomes = (ours, _anew(first, second, before, same), plain)
+    fresh, segments = cluster(second.states), found(first)
+    again = refit(segments, second, fresh, unchanged=same)
+    plain = found(rfm)
+    plainly = refit(plain, rfm_later, cluster(rfm_later.states), unchanged=same)
+    was = np.where(before >= 0, segments.label[before], -1)[same]
+    outcomes = (
+        _outcome(segments, _stays(segments, again.segments, second, same)),
+        _outcome(segments, _matched(was, fresh.label[same], len(segments), fresh.offered)),
+        _outcome(plain, _stays(plain, plainly.segments, rfm_later, same)),
+    )
     return {
         "customers": len(second), "unchanged": int(same.sum()), "renewed": again.renewed,
         "methods": {name: outcome.to_json() for name, outcome in zip(METHODS, outcomes, strict=True)},
     }  # fmt: skip
 
 
-def _ours(first: People, second: People, same: NDArray[np.bool_]) -> tuple[_Outcome, Refit]:
-    segments = found(first)
-    again = refit(segments, second, unchanged=same)
-    ids = [name for name, kept in zip(second.customers.ids.to_pylist(), same, strict=True) if kept]
-    stayed = [one == other for one, other in zip(segments.of(ids), again.segments.of(ids), strict=True)]
+def _outcome(segments: Segments, stayed: NDArray[np.bool_]) -> _Outcome:
     share = float((segments.label >= 0).mean())
-    return _Outcome(jaccard=segments.stability, stayed=np.array(stayed, dtype=np.float64), share=share), again
+    return _Outcome(jaccard=segments.stability, stayed=stayed.astype(np.float64), share=share)
 
 
-def _anew(first: People, second: People, before: NDArray[np.int64], same: NDArray[np.bool_]) -> _Outcome:
-    """Both weeks clustered on their own, clusters matched by overlap."""
-    one, other = cluster(first.states), cluster(second.states)
-    was, now = one.label[before[same]], other.label[same]
-    alike = jaccard(was, now, one.offered, other.offered)
+def _stays(before: Segments, after: Segments, second: People, same: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """bool [Q], whether the id of the segment of each unchanged customer is the same; none is a place of its own."""
+    ids = second.customers.names(np.flatnonzero(same))
+    return np.array([one == other for one, other in zip(before.of(ids), after.of(ids), strict=True)], dtype=bool)
+
+
+def _matched(was: NDArray[np.int64], now: NDArray[np.int64], rows: int, columns: int) -> NDArray[np.bool_]:
+    """The same where both weeks are clustered on their own, and clusters matched by overlap."""
+    alike = jaccard(was, now, rows, columns)
     old, new = optimize.linear_sum_assignment(-alike)
-    table = np.full(one.offered + 1, -2)
+    table = np.full(rows + 1, -2)
     table[old], table[-1] = new, -1
-    stayed = (table[was] == now).astype(np.float64)
-    return _Outcome(jaccard=one.stability[: one.offered], stayed=stayed, share=float((one.label >= 0).mean()))
+    return np.asarray(table[was] == now)
 
 
-def _rfm(log: Log, cut: int, target: tuple[str, ...]) -> NDArray[np.float32]:
+def _rfm(table: Aggregates) -> NDArray[np.float32]:
     """Ranks of recency, frequency and money, and a one that keeps the level when they are brought to length one, [N, 4]."""
-    wanted = log.is_behaviour(target)
-    owner = log.owner[wanted]
-    last = np.zeros(len(log))
-    np.maximum.at(last, owner, log.time[wanted])
-    baskets = np.unique(owner * (1 + int(log.basket.max(initial=0))) + log.basket[wanted])
-    orders = np.bincount(baskets // (1 + int(log.basket.max(initial=0))), minlength=len(log))
-    money = np.bincount(owner, weights=np.nan_to_num(log.value[wanted].astype(np.float64)), minlength=len(log))
-    ranks = [stats.rankdata(part) / len(log) - 0.5 for part in ((cut - last) / -DAY, orders, money)]
-    return np.stack([*ranks, np.ones(len(log))], axis=1).astype(np.float32)
+    recency, orders, money = (table.column(name) for name in ("days_since_last_order", "orders_all", "spend_all"))
+    never = np.nan_to_num(recency, nan=np.inf)  # who has not ordered comes last
+    ranks = [stats.rankdata(part) / len(part) - 0.5 for part in (-never, orders, np.nan_to_num(money))]
+    return np.stack([*ranks, np.ones(len(recency))], axis=1).astype(np.float32)
 
 
 def _together(runs: list[dict[str, Any]]) -> dict[str, Any]:

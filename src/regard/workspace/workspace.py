@@ -28,6 +28,7 @@ from regard.workspace.data import Data
 from regard.workspace.explaining import explained
 from regard.workspace.learning import TrainReport
 from regard.workspace.models import Models
+from regard.workspace.segmented import Segmented
 
 if TYPE_CHECKING:
     from regard.evaluation.evaluate import Evaluation
@@ -105,7 +106,7 @@ def open(folder: str | Path) -> Workspace:
     return Workspace(path, Store.open(path))
 
 
-class Workspace:
+class Workspace(Segmented):
     """One shop: its events, its models, its answers. Get one from `regard.open`.
 
     >>> import tempfile, pyarrow

@@ -39,8 +39,8 @@ def test_it_counts_who_stays_beside_the_plain_ways(
     log = regard.open(shop_folder).log()
     fitted: list[int] = []
 
-    def fit(view: Any, *, folder: str, steps: int, seed: int) -> None:
-        assert steps == 5
+    def fit(view: Any, *, folder: Path, steps: int, seed: int, resume: bool) -> None:
+        assert steps == 5 and resume
         fitted.append(view.cut)
 
     monkeypatch.setattr(segments, "fit", fit)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from regard.customers.segments.card import cards
-from regard.customers.segments.identity import Refit
+from regard.customers.segments.moves import Moves
 from regard.customers.segments.naming import Name, names, weights
 from regard.customers.segments.people import People
 from regard.customers.segments.tgi import Traits, lower, table
@@ -103,15 +103,14 @@ def test_a_card_in_chinese_keeps_the_name_it_is_given() -> None:
         people, np.where(who == 0, 0, -1)[:], ["s1"], called=[Name(en="Lamps", zh="灯具控", words=())], language="zh"
     )[0]
     assert card.name == "灯具控" and card.use.startswith("维护")
-    assert any("品类“home > lights”（TGI 500）" in member.reasons for member in card.examples)
+    assert any("品类 home > lights（TGI 500）" in member.reasons for member in card.examples)
 
 
-def test_a_card_tells_growth_and_flows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_card_tells_growth_and_flows() -> None:
     people, who = _people()
     flows = np.array([[30, 5, 1], [6, 100, 0], [0, 10, 30], [4, 5, 9]])
-    segments = type("Stub", (), {"ids": ("s1", "s2")})()
-    refit = Refit(former=("s1", "s2"), segments=segments, renewed=False, log=(), flows=flows, stayed=0.9)
-    lamps = cards(people, who, ["s1", "s2"], refit=refit)[0]
+    moves = Moves(before=("s1", "s2"), after=("s1", "s2"), customers=flows)
+    lamps = cards(people, who, ["s1", "s2"], moves=moves)[0]
     assert lamps.growth == pytest.approx(40 / 36 - 1)
     assert [(flow.segment, flow.customers) for flow in lamps.flows_in] == [("s2", 6), ("new", 4)]
     assert [(flow.segment, flow.customers) for flow in lamps.flows_out] == [("s2", 5), (None, 1)]

@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import ortho_group
 
-from regard.customers.segments.clusters import Clusters, Settings
+from regard.customers.segments.clusters import Clusters, Settings, cluster
 from regard.customers.segments.identity import Segments, _renewed, brought, found, refit
+from regard.customers.segments.moves import Flow, Moves
 from regard.customers.segments.people import People
-from regard.errors import UsageError
 
 QUICK = Settings(counts=(2, 3, 4, 5), widths=(4,), screen=3, rerun=6, proof=6)
 WIDTH = 8
@@ -60,7 +62,7 @@ def test_week_upon_week_of_noise_does_not_draw_customers_together(former: Segmen
 
 def test_customers_keep_their_segments_in_a_turned_space(former: Segments) -> None:
     people = _turned(_people(np.repeat([0, 1, 2], [150, 100, 70])))
-    again = refit(former, people, settings=QUICK)
+    again = refit(former, people, cluster(people.states, QUICK))
     assert again.segments.ids == former.ids == ("s1", "s2", "s3")
     assert not again.renewed and again.stayed > 0.98
     assert [change.kind for change in again.log] == ["kept"] * 3
@@ -72,10 +74,12 @@ def test_flows_count_every_present_customer_once(former: Segments) -> None:
     ids = [f"c{n}" for n in range(10, 320)] + [f"new{n}" for n in range(20)]
     moved = np.arange(len(who)) < 15
     people = _turned(_people(np.where(moved, 1, who), ids=ids))
-    again = refit(former, people, unchanged=~moved, settings=QUICK)
-    assert again.flows.sum() == len(people)
-    assert again.flows[-1].sum() == 20  # new customers
-    assert again.flows[0, 1] == 15  # from the first segment to the second
+    again = refit(former, people, cluster(people.states, QUICK), unchanged=~moved)
+    moves = again.moves
+    assert moves.customers.sum() == len(people)
+    assert moves.customers[-1].sum() == 20  # new customers
+    assert Flow(segment="s1", customers=15) in moves.into("s2") and moves.growth("s1") == pytest.approx(-15 / 140)
+    assert Flow(segment="new", customers=20) in moves.into("s3")
     assert again.stayed > 0.98
 
 
@@ -83,14 +87,16 @@ def test_who_moved_is_not_counted_as_having_stayed(former: Segments) -> None:
     who = np.repeat([0, 1, 2], [150, 100, 70])
     moved = np.arange(len(who)) < 30
     people = _people(np.where(moved, 1, who), seed=1)
-    told, untold = (refit(former, people, unchanged=flag, settings=QUICK) for flag in (~moved, None))
+    fresh = cluster(people.states, QUICK)
+    told, untold = (refit(former, people, fresh, unchanged=flag) for flag in (~moved, None))
     assert told.stayed > 0.99
     assert untold.stayed == pytest.approx(1 - 30 / len(who), abs=0.02)
 
 
 def test_segments_that_a_fresh_look_no_longer_finds_give_way() -> None:
     before = found(_people(np.arange(300) % 2), QUICK)
-    again = refit(before, _people(2 + np.arange(300) // 2 % 5), settings=QUICK)
+    people = _people(2 + np.arange(300) // 2 % 5)
+    again = refit(before, people, cluster(people.states, QUICK))
     assert again.renewed and len(again.segments) == 5
     assert not set(again.segments.ids) & set(before.ids)
     assert {change.kind for change in again.log} == {"ended", "new"}
@@ -120,10 +126,34 @@ def _as_clusters(segments: Segments) -> Clusters:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("width", "ids", "message"), [(WIDTH, "x", "only 0 customers are in both fits"), (5, "c", "5 wide, those before 8")]
-)
-def test_what_cannot_be_matched_is_one_clear_line(former: Segments, width: int, ids: str, message: str) -> None:
-    people = _people(np.repeat([0, 1], 60), ids=[f"{ids}{n}" for n in range(120)])
-    with pytest.raises(UsageError, match=message):
-        refit(former, replace(people, states=people.states[:, :width]), settings=QUICK)
+@pytest.mark.parametrize(("width", "known"), [(WIDTH, 4), (5, 320)])
+def test_spaces_that_cannot_be_compared_are_matched_by_who_is_in_them(former: Segments, width: int, known: int) -> None:
+    who = np.repeat([0, 1, 2], [150, 100, 70])
+    ids = [f"c{n}" if n % 150 < known else f"new{n}" for n in range(320)]
+    people = _people(who, ids=ids)
+    people = replace(people, states=people.states[:, :width])
+    again = refit(former, people, cluster(people.states, QUICK))
+    assert again.renewed and again.stayed > 0.95
+    assert set(again.segments.ids) == set(former.ids)
+    places = [ids.index(name) for name in ("c0", "c151")]
+    assert again.segments.of([ids[place] for place in places]) == former.of([ids[place] for place in places])
+
+
+def test_ids_given_before_are_not_given_again() -> None:
+    assert found(_people(np.arange(200) % 2), QUICK, number=7).ids == ("s8", "s9")
+
+
+@given(st.lists(st.tuples(st.integers(-2, 2), st.integers(-1, 3)), min_size=1, max_size=60))
+@settings(max_examples=60, deadline=None)
+def test_moves_count_everybody_and_what_comes_is_what_goes(pairs: list[tuple[int, int]]) -> None:
+    was, now = np.array(pairs).T
+    moves = Moves.of(["a", "b", "c"], ["a", "b", "c", "d"], was, now)
+    assert moves.customers.sum() == len(pairs)
+    for place, name in enumerate(moves.after):
+        stayed = int(((was == place) & (now == place)).sum())
+        assert stayed + sum(flow.customers for flow in moves.into(name)) == (now == place).sum()
+        before = int((was == place).sum())
+        if name in moves.before:
+            assert stayed + sum(flow.customers for flow in moves.out_of(name)) == before
+        growth = moves.growth(name)
+        assert growth is None if not before else growth == pytest.approx((now == place).sum() / before - 1)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regard.customers.segments.card import cards
-from regard.customers.segments.clusters import Settings
+from regard.customers.segments.clusters import Settings, cluster
 from regard.customers.segments.identity import found, refit
 from regard.customers.segments.lookalike import expand
 from regard.customers.segments.people import People
@@ -29,16 +29,16 @@ def _everything(people: People) -> str:
     label = np.where(people.states[:, 0] > 0, 0, 1)
     traits = Traits.of(people)
     segments = found(people, QUICK)
-    again = refit(segments, people, settings=QUICK)
+    again = refit(segments, people, cluster(people.states, QUICK))
     rule = Rule.of("old", "age > 30")
     rfm = grid(people.value, people.value, people.value)
     told = [
         [card.to_json() for card in cards(people, label, ["a", "b"], traits=traits)],
-        [card.to_json() for card in cards(people, segments.label, segments.ids, traits=traits, refit=again)],
+        [card.to_json() for card in cards(people, segments.label, segments.ids, traits=traits, moves=again.moves)],
         [[row.to_json() for row in rows] for rows in table(traits, label, 2)],
         segments.customers.ids.to_pylist(), segments.of(["hidden0", "c0"]), segments.centroids.tolist(),
-        segments.stability.tolist(), again.flows.tolist(), again.stayed,
-        dict(counts([rule], people)), members(rule, people).tolist(), [cell.to_json() for cell in cells(rfm, people)],
+        segments.stability.tolist(), again.moves.customers.tolist(), again.stayed,
+        dict(counts([rule], people)), members(rule, people).tolist(), [cell.to_json() for cell in cells(rfm.cell, people)],
         expand(people, [*people.customers.ids.to_pylist()[:15], "hidden0"], 20).to_json(),
     ]  # fmt: skip
     return json.dumps(told)

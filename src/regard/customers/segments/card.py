@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.customers.segments import words
-from regard.customers.segments.identity import Refit
-from regard.customers.segments.naming import Name, names
+from regard.customers.segments.moves import Flow, Moves
+from regard.customers.segments.naming import SPOKEN, Name, names
 from regard.customers.segments.people import People
 from regard.customers.segments.tgi import Index, Traits, table
+from regard.customers.segments.timelines import Occasion, Told
 from regard.errors import UsageError
 from regard.insight.answer import Plain
 
@@ -25,18 +26,16 @@ EXAMPLES = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Member(Plain):
-    """Args: customer: id. reasons: what this one has that the segment has more of than everybody, strongest first."""
+    """Somebody of a segment.
+
+    Args:
+        customer: id. reasons: what this one has that the segment has more of than everybody, surest first.
+        timeline: what she did lately, newest first; empty where nobody tells.
+    """
 
     customer: str
     reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Flow(Plain):
-    """Args: segment: id, None for no segment; 'new' for customers who were not there. customers: how many moved."""
-
-    segment: str | None
-    customers: int
+    timeline: tuple[Occasion, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +43,7 @@ class Card(Plain):
     """One segment.
 
     Args:
-        id: stable. name: in the language asked for.
+        id: stable. name: in the language asked for. rule: by which it is defined; None for clusters.
         size: customers. share: of all that may be looked at.
         value: their money. value_share: of everybody's. value_each: money a customer; None where unknown.
         growth: size beside the fit before, .1 = a tenth more; None where there is no fit before.
@@ -55,6 +54,7 @@ class Card(Plain):
 
     id: str
     name: str
+    rule: str | None
     size: int
     share: float
     value: float | None
@@ -77,9 +77,11 @@ def cards(
     *,
     traits: Traits | None = None,
     called: Sequence[Name] | None = None,
+    rules: Sequence[str] | None = None,
     stability: NDArray[np.float64] | None = None,
     bar: float = 0.85,
-    refit: Refit | None = None,
+    moves: Moves | None = None,
+    told: Told | None = None,
     language: str = "en",
 ) -> tuple[Card, ...]:
     """A card for each segment, in the order of the ids.
@@ -87,8 +89,9 @@ def cards(
     Args:
         people: N customers. label: int64 [N], place in `ids`, -1 for none. ids: S of them.
         traits: of the same people; None = made here. called: S names, such as those a segment had before; None = new.
-        stability: float64 [S]. bar: stability below which a card warns.
-        refit: since the fit before, of the same ids. language: 'en' or 'zh'.
+        rules: S texts, of what is defined by rules. stability: float64 [S]. bar: stability below which a card warns.
+        moves: since the segments were last looked at, to the same ids. told: tells what an example did lately.
+        language: 'en' or 'zh'.
 
     Raises:
         UsageError: the labels are not of these customers.
@@ -99,24 +102,26 @@ def cards(
     tables = table(traits, label, len(ids))
     spending = spent(people.value, label, len(ids))
     called = called or names(traits, label, len(ids), spending=spending)
+    whole = float(np.nansum(people.value))
     made = []
     for place, name in enumerate(ids):
         rows = np.flatnonzero(label == place)
-        money = people.value[rows]
-        known, whole = np.isfinite(money).any(), float(np.nansum(people.value))
-        growth, flows_in, flows_out = _moved(refit, name, len(rows))
+        money = people.value[rows][np.isfinite(people.value[rows])]
+        growth = moves.growth(name) if moves else None
         steady = None if stability is None else float(stability[place])
         made.append(
             Card(
-                id=name, name=called[place].in_(language), size=len(rows), share=len(rows) / max(len(people), 1),
-                value=float(np.nansum(money)) if known else None,
-                value_share=float(np.nansum(money)) / whole if known and whole else None,
-                value_each=float(np.nanmean(money)) if known else None,
-                growth=growth, flows_in=flows_in, flows_out=flows_out, stability=steady,
-                over_indexes=tables[place], examples=members(people, traits, rows, tables[place], language=language),
+                id=name, name=called[place].in_(language), rule=rules[place] if rules else None,
+                size=len(rows), share=len(rows) / max(len(people), 1),
+                value=float(money.sum()) if len(money) else None,
+                value_share=float(money.sum()) / whole if len(money) and whole else None,
+                value_each=float(money.mean()) if len(money) else None,
+                growth=growth, flows_in=moves.into(name) if moves else (), flows_out=moves.out_of(name) if moves else (),
+                stability=steady, over_indexes=tables[place],
+                examples=members(people, traits, rows, tables[place], told=told, language=language),
                 use=words.use(
                     float(spending[place]), float("nan") if growth is None else growth,
-                    tables[place][0].level if tables[place] else "", language,
+                    _liked(tables[place]), language,
                 ),
                 warnings=(
                     *((words.few(len(rows), FEW, language),) if len(rows) < FEW else ()),
@@ -127,6 +132,12 @@ def cards(
     return tuple(made)
 
 
+def _liked(over_indexes: Sequence[Index]) -> str:
+    """What can be shown to a segment: the surest word of items that it has more of; '' for none."""
+    told = (index.level.rsplit(" > ", 1)[-1] for index in over_indexes if index.field in SPOKEN)
+    return next(told, "")
+
+
 def members(
     people: People,
     traits: Traits,
@@ -134,45 +145,41 @@ def members(
     over_indexes: Sequence[Index],
     *,
     most: int = EXAMPLES,
+    told: Told | None = None,
     language: str = "en",
 ) -> tuple[Member, ...]:
     """Members with reasons, those who have most of what the segment over-indexes in first.
 
     Args:
         people, traits: of N customers. rows: int64 [M], who may be shown. over_indexes: of the segment.
-        most: members. language: 'en' or 'zh'.
+        most: members. told: tells what each did lately. language: 'en' or 'zh'.
     """
-    if not len(rows):
-        return ()
-    has, tgi = _held(traits, rows, over_indexes)
+    has = _held(traits, rows, over_indexes)
+    tgi = np.array([index.tgi for index in over_indexes], dtype=np.float64)
     order = np.argsort(-(has @ np.log(np.maximum(tgi, 1) / 100)), kind="stable")[:most]
-    told = reasons(traits, rows[order], over_indexes, language=language)
+    said = reasons(traits, rows[order], over_indexes, language=language)
     return tuple(
-        Member(customer=people.customers.id(int(row)), reasons=said)
-        for row, said in zip(rows[order], told, strict=True)
+        Member(customer=name, reasons=why, timeline=told(name) if told else ())
+        for name, why in zip(people.customers.names(rows[order]), said, strict=True)
     )
 
 
 def reasons(
     traits: Traits, rows: NDArray[np.int64], over_indexes: Sequence[Index], *, language: str = "en"
 ) -> list[tuple[str, ...]]:
-    """What each of some customers has of what a segment over-indexes in, strongest first.
+    """What each of some customers has of what a segment over-indexes in, surest first.
 
-    Args: traits: of N customers. rows: int64 [M]. over_indexes: of the segment. language: 'en' or 'zh'.
+    Args: traits: of N customers. rows: int64 [M]. over_indexes: of the segment, surest first. language: 'en' or 'zh'.
     """
-    has, tgi = _held(traits, rows, over_indexes)
-    order = np.argsort(-tgi, kind="stable").tolist()
-    lines = [words.trait(index.field, index.level, index.tgi, language) for index in over_indexes]
-    return [tuple([lines[at] for at in order if held[at]][:EXAMPLES]) for held in has]
+    lines = [words.reason(index.field, index.level, index.tgi, language) for index in over_indexes]
+    has = _held(traits, rows, over_indexes)
+    return [tuple([lines[at] for at in np.flatnonzero(held)[:EXAMPLES]]) for held in has]
 
 
-def _held(
-    traits: Traits, rows: NDArray[np.int64], over_indexes: Sequence[Index]
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Which of R over-indexing traits each customer has, float32 [M, R], and their TGI, float64 [R]."""
+def _held(traits: Traits, rows: NDArray[np.int64], over_indexes: Sequence[Index]) -> NDArray[np.float32]:
+    """Which of R over-indexing traits each customer has, float32 [M, R]."""
     columns = np.array([traits.place[index.field, index.level] for index in over_indexes], dtype=np.int64)
-    tgi = np.array([index.tgi for index in over_indexes], dtype=np.float64)
-    return np.asarray(traits.has[rows][:, columns].toarray(), dtype=np.float32), tgi
+    return np.asarray(traits.has[rows][:, columns].toarray(), dtype=np.float32)
 
 
 def spent(value: NDArray[np.float64], label: NDArray[np.int64], groups: int) -> NDArray[np.float64]:
@@ -189,24 +196,3 @@ def spent(value: NDArray[np.float64], label: NDArray[np.int64], groups: int) -> 
     out = np.full(groups, np.nan)
     np.divide(total, count * mean, out=out, where=(count > 0) & (mean > 0))
     return out
-
-
-def _moved(refit: Refit | None, name: str, size: int) -> tuple[float | None, tuple[Flow, ...], tuple[Flow, ...]]:
-    """Growth, flows in and flows out of the segment `name`."""
-    if refit is None or name not in refit.segments.ids:
-        return None, (), ()
-    rows: list[str | None] = [*refit.former, None, "new"]
-    columns: list[str | None] = [*refit.segments.ids, None]
-    into = _flows(rows, refit.flows[:, columns.index(name)], name)
-    if name not in rows:
-        return None, into, ()
-    leaving = refit.flows[rows.index(name)]
-    before = int(leaving.sum())
-    return (size / before - 1 if before else None), into, _flows(columns, leaving, name)
-
-
-def _flows(ends: Sequence[str | None], customers: NDArray[np.int64], name: str) -> tuple[Flow, ...]:
-    order = np.argsort(-customers, kind="stable").tolist()
-    return tuple(
-        Flow(segment=ends[at], customers=int(customers[at])) for at in order if customers[at] and ends[at] != name
-    )

@@ -8,7 +8,6 @@ clusters tell the most about a customer (the entropy of the partition).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,7 +140,7 @@ def _tell(trial: _Trial, bar: float) -> float:
     """What the stable clusters say about a customer, in nats: the entropy of the partition, the rest saying nothing."""
     share = trial.share[trial.stability >= bar]
     share = share[share > 0]
-    return float(-(share * np.log(share)).sum()) if trial.stability.size else 0.0
+    return float(-(share * np.log(share)).sum())
 
 
 def _proved(
@@ -176,17 +175,13 @@ def bootstrap(
         points: float32 [N, P]. label: int64 [N], their clusters, 0..count-1. count: K. draws: bootstrap draws.
     """
     total = np.zeros(count)
-    for drawn in _draws(len(points), draws, random):
+    for _ in range(draws):
+        drawn = random.integers(0, len(points), len(points))
         centroids = kmeans(points[drawn], count, random)
         once = np.unique(drawn)
         again = nearest(points[once], centroids)[0]
         total += jaccard(label[once], again, count, count).max(axis=1)
     return total / draws
-
-
-def _draws(count: int, draws: int, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-    for _ in range(draws):
-        yield random.integers(0, count, count)
 
 
 def jaccard(left: NDArray[np.int64], right: NDArray[np.int64], rows: int, columns: int) -> NDArray[np.float64]:

@@ -6,9 +6,9 @@ that fits them best, shrunk towards a mere turn (orthogonal Procrustes, Schönem
 the spread they had (optimal transport between Gaussians). Everybody is then assigned to the former centroids. No rule
 holds anybody where they were: who keeps doing the same keeps the segment because the centroid stands still.
 
-Clusters are also looked for afresh. Where most customers lie in segments that a fresh look no longer finds, the fresh
-clusters take over, matched one to one by overlap (the Hungarian method on Jaccard); what survives, splits, merges,
-ends and is new is told apart as in MONIC (Spiliopoulou et al. 2006).
+Clusters are also looked for afresh. Where most customers lie in segments that a fresh look no longer finds, or the two
+spaces cannot be compared, the fresh clusters take over, matched one to one by overlap (the Hungarian method on
+Jaccard); what survives, splits, merges, ends and is new is told apart as in MONIC (Spiliopoulou et al. 2006).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from scipy import linalg, optimize
 
 from regard.customers.segments.clusters import Clusters, Settings, assigned, cluster, jaccard, overlap
+from regard.customers.segments.moves import ABSENT, NOWHERE, Moves
 from regard.customers.segments.people import People
 from regard.customers.segments.space import Space, unit
-from regard.errors import UsageError
 from regard.insight.answer import Plain
 from regard.sequences.vocabulary import Vocabulary
 
@@ -67,7 +67,7 @@ class Segments:
 
     def of(self, customers: list[str]) -> list[str | None]:
         """The segment of each customer, None for none."""
-        place = np.append(self.label, -1)[self.customers.codes(customers)]
+        place = np.append(self.label, NOWHERE)[self.customers.codes(customers)]
         return [self.ids[at] if at >= 0 else None for at in place.tolist()]
 
 
@@ -91,98 +91,95 @@ class Refit:
     """What a refit did.
 
     Args:
-        former: ids of the S0 segments before. segments: the S1 that hold from now on.
+        segments: those that hold from now on.
         renewed: whether fresh clusters took over from the former centroids.
         log: what became of each segment.
-        flows: int64 [S0 + 2, S1 + 1], customers of this fit from each former segment (rows; then 'none' and 'not there
-            before') to each present one (columns; then 'none'). Who is no longer there, or may no longer be looked at,
-            is not counted.
+        moves: of this fit's customers, since the fit before.
         stayed: share of the customers without a new event that are where they were, NaN where there are none.
     """
 
-    former: tuple[str, ...]
     segments: Segments
     renewed: bool
     log: tuple[Change, ...]
-    flows: NDArray[np.int64]
+    moves: Moves
     stayed: float
 
 
-def found(people: People, settings: Settings | None = None) -> Segments:
+def found(people: People, settings: Settings | None = None, *, number: int = 0) -> Segments:
     """The first segments of a shop.
 
-    Args: people: with states. settings: of `cluster`.
+    Args: people: with states. settings: of `cluster`. number: ids given before, which are not given again.
 
     Raises:
         UsageError: as `cluster`.
     """
     clusters = cluster(people.states, settings)
-    ids = tuple(f"s{number}" for number in range(1, clusters.offered + 1))
-    return _segments(clusters, ids, len(ids), people.customers, unit(people.states))
+    ids = tuple(f"s{number + place}" for place in range(1, clusters.offered + 1))
+    return _segments(clusters, ids, number + len(ids), people.customers, unit(people.states))
 
 
-def refit(
-    former: Segments, people: People, *, unchanged: NDArray[np.bool_] | None = None, settings: Settings | None = None
-) -> Refit:
+def refit(former: Segments, people: People, fresh: Clusters, *, unchanged: NDArray[np.bool_] | None = None) -> Refit:
     """The segments of a refitted model, with the ids of the former ones.
 
     Args:
-        former: of the fit before. people: with states of the fit after.
+        former: of the fit before. people: with states of the fit after. fresh: `cluster(people.states)`, a fresh look.
         unchanged: bool [N], customers without an event since; they tell how the space was turned, and whether they stay
             is counted. None = unknown: everybody tells.
-        settings: of `cluster`.
-
-    Raises:
-        UsageError: too few customers are in both fits; or as `cluster`.
     """
     same = np.ones(len(people), dtype=bool) if unchanged is None else unchanged
     before = former.customers.codes(people.customers.ids.to_pylist())
-    states = brought(former, people.states, np.where(same, before, -1))
-    label = assigned(former.space, former.centroids, len(former), states)
-    fresh = cluster(people.states, settings)
-    again = jaccard(label, fresh.label, len(former), fresh.offered).max(axis=1, initial=0)
-    size = np.bincount(label[label >= 0], minlength=len(former))
-    renewed = bool(size[again > SAME].sum() <= SAME * size.sum())
-    if renewed:
+    held = _held(former, people, np.where(same, before, -1))
+    again = (
+        np.zeros(0) if held is None else jaccard(held.label, fresh.label, len(held), fresh.offered).max(1, initial=0)
+    )
+    if held is None or _lost(held, again):
         segments, log = _renewed(former, before, fresh, people)
     else:
-        segments = replace(former, customers=people.customers, states=states, label=label)
-        log = tuple(
-            Change(kind="kept", before=(name,), after=(name,), jaccard=float(alike))
-            for name, alike in zip(former.ids, again, strict=True)
+        segments, log = (
+            held,
+            tuple(
+                Change(kind="kept", before=(name,), after=(name,), jaccard=float(alike))
+                for name, alike in zip(held.ids, again, strict=True)
+            ),
         )
+    was = np.where(before >= 0, former.label[before], ABSENT)
     known = same & (before >= 0)
-    was = np.where(before >= 0, former.label[before], -1)
     return Refit(
-        former=former.ids,
         segments=segments,
-        renewed=renewed,
+        renewed=segments is not held,
         log=log,
-        flows=_flows(former, segments, before),
+        moves=Moves.of(former.ids, segments.ids, was, segments.label),
         stayed=_stayed(former, segments, was[known], segments.label[known]),
     )
 
 
-def brought(former: Segments, states: NDArray[np.float32], before: NDArray[np.int64]) -> NDArray[np.float32]:
+def _held(former: Segments, people: People, anchor: NDArray[np.int64]) -> Segments | None:
+    """The former segments with the customers of today; None where the two spaces cannot be compared.
+
+    Args: anchor: int64 [N], each customer's row of the former fit, -1 for who tells nothing of how the space turned.
+    """
+    width = former.states.shape[1]
+    if people.states.shape[1] != width or (anchor >= 0).sum() < ANCHORS * width:
+        return None
+    states = brought(former, people.states, anchor)
+    label = assigned(former.space, former.centroids, len(former), states)
+    return replace(former, customers=people.customers, states=states, label=label)
+
+
+def _lost(held: Segments, again: NDArray[np.float64]) -> bool:
+    """Whether most customers lie in segments that a fresh look does not find. again: float64 [S], Jaccard with it."""
+    size = np.bincount(held.label[held.label >= 0], minlength=len(held))
+    return bool(size[again > SAME].sum() <= SAME * size.sum())
+
+
+def brought(former: Segments, states: NDArray[np.float32], anchor: NDArray[np.int64]) -> NDArray[np.float32]:
     """States of length one, float32 [N, D], brought onto those of the former fit.
 
-    Args: former: the fit before. states: float32 [N, D]. before: int64 [N], row of the former fit, -1 for no anchor.
-
-    Raises:
-        UsageError: another width, or too few anchors.
+    Args: former: the fit before. states: float32 [N, D], as wide. anchor: int64 [N], row of the former fit, -1 for none.
     """
-    if states.shape[1] != former.states.shape[1]:
-        raise UsageError(
-            f"states are {states.shape[1]} wide, those before {former.states.shape[1]}", hint="segment anew"
-        )
-    anchors = np.flatnonzero(before >= 0)
-    least = ANCHORS * states.shape[1]
-    if len(anchors) < least:
-        raise UsageError(
-            f"only {len(anchors)} customers are in both fits, {least} tell how segments moved", hint="segment anew"
-        )
+    anchors = np.flatnonzero(anchor >= 0)
     whole = unit(states).astype(np.float64)
-    new, old = whole[anchors], former.states[before[anchors]].astype(np.float64)
+    new, old = whole[anchors], former.states[anchor[anchors]].astype(np.float64)
     centre, target = new.mean(axis=0), old.mean(axis=0)
     new, old = new - centre, old - target
     square = new.T @ new
@@ -191,8 +188,8 @@ def brought(former: Segments, states: NDArray[np.float32], before: NDArray[np.in
     prior = max(float(np.trace(square)) / len(new), 1e-12) * np.eye(len(square))  # as much as D customers say
     bring = linalg.solve(square + prior, new.T @ old + prior @ turn, assume_a="pos")
     # A fit shrinks what it is unsure of, and week upon week that would add up: the spread of the former is given back.
-    there, here = _root(bring.T @ square @ bring, 0.5), old.T @ old
-    back = _root(there @ there, -0.5)
+    spread = bring.T @ square @ bring
+    there, back, here = _root(spread, 0.5), _root(spread, -0.5), old.T @ old
     bring = bring @ back @ _root(there @ here @ there, 0.5) @ back
     return np.asarray((whole - centre) @ bring + target, dtype=np.float32)
 
@@ -253,18 +250,10 @@ def _changes(
     return log + [Change(kind="new", before=(), after=(name,)) for name in after if name not in before]
 
 
-def _flows(former: Segments, segments: Segments, before: NDArray[np.int64]) -> NDArray[np.int64]:
-    """See `Refit.flows`."""
-    rows, columns = len(former) + 2, len(segments) + 1
-    was = np.append(np.where(former.label < 0, rows - 2, former.label), rows - 1)[before]
-    now = np.where(segments.label < 0, columns - 1, segments.label)
-    return np.bincount(was * columns + now, minlength=rows * columns).reshape(rows, columns)
-
-
 def _stayed(former: Segments, segments: Segments, was: NDArray[np.int64], now: NDArray[np.int64]) -> float:
     """Share of the customers whose id is the same; to be in no segment is a place of its own."""
     if not len(was):
         return float("nan")
     place = {name: at for at, name in enumerate(segments.ids)}
-    same = np.array([place.get(name, -2) for name in former.ids] + [-1])
+    same = np.array([place.get(name, ABSENT) for name in former.ids] + [NOWHERE])
     return float((same[was] == now).mean())

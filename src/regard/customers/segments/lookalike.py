@@ -72,12 +72,14 @@ class Lookalike(Plain):
     unknown: int
 
 
-def expand(people: People, seed: Sequence[str], n: int, *, language: str = "en", draw: int = 0) -> Lookalike:
+def expand(
+    people: People, seed: Sequence[str], n: int, *, traits: Traits | None = None, language: str = "en", draw: int = 0
+) -> Lookalike:
     """The n customers most like a seed audience.
 
     Args:
-        people: with states. seed: ids. n: customers wanted. language: 'en' or 'zh', of the reasons.
-        draw: seed of the folds.
+        people: with states. seed: ids. n: customers wanted. traits: of the same people, for the reasons; None = made here.
+        language: 'en' or 'zh', of the reasons. draw: seed of what is drawn.
 
     Raises:
         UsageError: there are no states, n is not positive, or too few of the seed are known.
@@ -109,7 +111,7 @@ def expand(people: People, seed: Sequence[str], n: int, *, language: str = "en",
     best = np.argsort(-score, kind="stable")[: min(n, len(people) - len(rows))]
     label = np.full(len(people), -1)
     label[rows] = 0
-    traits = Traits.of(people)
+    traits = traits or Traits.of(people)
     said = reasons(traits, best, table(traits, label, 1)[0], language=language)
     return Lookalike(
         customers=tuple(

@@ -7,6 +7,7 @@ in all of them. A word counts once a customer, so that nobody's bulk order names
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,7 +56,12 @@ def weights(counts: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def names(
-    traits: Traits, label: NDArray[np.int64], groups: int, *, spending: NDArray[np.float64] | None = None
+    traits: Traits,
+    label: NDArray[np.int64],
+    groups: int,
+    *,
+    spending: NDArray[np.float64] | None = None,
+    kept: Mapping[int, Name] | None = None,
 ) -> list[Name]:
     """A name for each segment, no two alike.
 
@@ -65,7 +71,9 @@ def names(
     Args:
         traits: of N customers. label: int64 [N], -1 for none. groups: K.
         spending: float64 [K], money a customer beside everybody's mean, 1 = as much; NaN or None where unknown.
+        kept: segments that have a name and keep it.
     """
+    kept = kept or {}
     counts = traits.counts(label, groups)
     size = np.bincount(label[label >= 0], minlength=groups)
     base = np.asarray(traits.has.sum(axis=0), dtype=np.float64).ravel() / max(len(label), 1)
@@ -74,42 +82,52 @@ def names(
     sure = (bound > base) & (counts >= LEAST)
     weight = np.zeros_like(counts)
     weight[:, spoken] = weights(counts[:, spoken])
-    taken: set[tuple[str, str]] = set()
+    taken = {(name.en, name.zh) for name in kept.values()}
     result = []
     for group in range(groups):
+        if group in kept:
+            result.append(kept[group])
+            continue
         chosen = _texts(traits, np.where(sure[group] & spoken, weight[group], 0))
         if not chosen:
-            lift = np.where(sure[group], bound[group] / np.maximum(base, 1e-12), 0)
-            chosen = [f"{traits.fields[t]} {traits.levels[t]}" for t in np.argsort(-lift, kind="stable") if lift[t] > 0]
+            chosen = _traits(traits, np.where(sure[group], bound[group] / np.maximum(base, 1e-12), 0))
         index = float("nan") if spending is None else float(spending[group])
         result.append(_name(chosen, index, group + 1, taken))
     return result
 
 
-def _texts(traits: Traits, weight: NDArray[np.float64]) -> list[str]:
-    """Words by weight, the heaviest first; a word that is part of one chosen already says nothing new."""
+def _texts(traits: Traits, weight: NDArray[np.float64]) -> list[tuple[str, str]]:
+    """Words by weight, the heaviest first, alike in both languages; a part of one chosen already says nothing new."""
     chosen: list[str] = []
     for trait in np.argsort(-weight, kind="stable")[: 20 * WORDS]:
         text = traits.levels[trait].rsplit(" > ", 1)[-1]
         known = any(text.casefold() in other.casefold() or other.casefold() in text.casefold() for other in chosen)
         if weight[trait] > 0 and not known:
             chosen.append(text)
-    return chosen
+    return [(text, text) for text in chosen]
 
 
-def _name(chosen: list[str], spending: float, number: int, taken: set[tuple[str, str]]) -> Name:
+def _traits(traits: Traits, lift: NDArray[np.float64]) -> list[tuple[str, str]]:
+    """Traits in English and Chinese, the surest first, one a field."""
+    best: dict[str, tuple[str, str]] = {}
+    for trait in np.argsort(-lift, kind="stable"):
+        field, level = traits.fields[trait], traits.levels[trait]
+        if lift[trait] > 0 and field not in best:
+            best[field] = (words.trait(field, level, "en"), words.trait(field, level, "zh"))
+    return list(best.values())
+
+
+def _name(chosen: list[tuple[str, str]], spending: float, number: int, taken: set[tuple[str, str]]) -> Name:
     """The shortest of the ways to say it that is not taken."""
-    some = chosen[:WORDS] or []
-    for extra in range(max(len(chosen) - WORDS, 0) + 1):
-        some = chosen[: WORDS + extra]
-        pair = (words.name(some, spending, number, "en"), words.name(some, spending, number, "zh"))
-        if pair not in taken:
-            break
-    else:
-        some = chosen[:WORDS]
-        pair = (
-            f"{words.name(some, spending, number, 'en')} ({number})",
-            f"{words.name(some, spending, number, 'zh')}（{number}）",
-        )
-    taken.add(pair)
-    return Name(en=pair[0], zh=pair[1], words=tuple(some))
+    least = min(WORDS, len(chosen))
+    told = [_said(chosen[:length], spending, number) for length in range(least, len(chosen) + 1)]
+    free = [at for at, pair in enumerate(told) if pair not in taken]
+    en, zh = told[free[0]] if free else (f"{told[0][0]} ({number})", f"{told[0][1]}（{number}）")
+    taken.add((en, zh))
+    some = chosen[: least + (free[0] if free else 0)]
+    return Name(en=en, zh=zh, words=tuple(text for text, _ in some))
+
+
+def _said(chosen: list[tuple[str, str]], spending: float, number: int) -> tuple[str, str]:
+    english, chinese = [text for text, _ in chosen], [text for _, text in chosen]
+    return words.name(english, spending, number, "en"), words.name(chinese, spending, number, "zh")

@@ -5,6 +5,7 @@ Hughes, 'Strategic Database Marketing', 1994. No model is needed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,16 +45,18 @@ _GRID = (
 """Recency score from 1 down the rows, score of frequency and money together from 1 along the columns."""
 
 KINDS = {
-    (True, True, True): ("Important, to cherish", "重要价值客户"),
-    (True, False, True): ("Important, to develop", "重要发展客户"),
-    (False, True, True): ("Important, to keep", "重要保持客户"),
-    (False, False, True): ("Important, to win back", "重要挽留客户"),
-    (True, True, False): ("General, to cherish", "一般价值客户"),
-    (True, False, False): ("General, to develop", "一般发展客户"),
-    (False, True, False): ("General, to keep", "一般保持客户"),
-    (False, False, False): ("General, to win back", "一般挽留客户"),
+    "important_cherish": ("Important, to cherish", "重要价值客户"),
+    "important_develop": ("Important, to develop", "重要发展客户"),
+    "important_keep": ("Important, to keep", "重要保持客户"),
+    "important_win_back": ("Important, to win back", "重要挽留客户"),
+    "general_cherish": ("General, to cherish", "一般价值客户"),
+    "general_develop": ("General, to develop", "一般发展客户"),
+    "general_keep": ("General, to keep", "一般保持客户"),
+    "general_win_back": ("General, to win back", "一般挽留客户"),
 }
-"""Recency, frequency, money above the mean score -> the eight kinds by which Chinese marketing goes."""
+"""Kind -> name of the eight kinds by which Chinese marketing goes: important are those whose money is above the mean score;
+then recency and frequency above it, recency alone, frequency alone, neither.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,14 +65,14 @@ class Grid:
 
     Args:
         recency, frequency, money: int64 [N] scores 1 to 5, 5 the best (the latest, the most).
-        cell: object [N], keys of CELLS. kind: bool [N, 3], keys of KINDS, recency, frequency and money above their mean.
+        cell: object [N], keys of CELLS. kind: object [N], keys of KINDS.
     """
 
     recency: NDArray[np.int64]
     frequency: NDArray[np.int64]
     money: NDArray[np.int64]
     cell: NDArray[Any]
-    kind: NDArray[np.bool_]
+    kind: NDArray[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,11 +109,12 @@ def grid(days: NDArray[np.floating[Any]], orders: NDArray[np.floating[Any]], mon
         raise UsageError("days, orders and money must be numbers", hint="leave out customers without an order")
     scores = [score(part) for part in parts]
     both = (scores[1] + scores[2] + 1) // 2
-    table = np.array(_GRID, dtype=object)
+    table, kinds = np.array(_GRID, dtype=object), np.array(list(KINDS), dtype=object)
+    recent, often, much = (part > part.mean() if len(part) else part > 0 for part in scores)
     return Grid(
         recency=scores[0], frequency=scores[1], money=scores[2],
         cell=table[scores[0] - 1, both - 1] if len(days) else np.empty(0, dtype=object),
-        kind=np.stack([part > part.mean() if len(part) else part > 0 for part in scores], axis=1),
+        kind=kinds[4 * ~much + 2 * ~recent + ~often],
     )  # fmt: skip
 
 
@@ -124,16 +128,17 @@ def score(values: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.asarray((rank - 0.5) / max(len(values), 1) * SCORES, dtype=np.int64) + 1
 
 
-def cells(found: Grid, people: People, language: str = "en") -> tuple[Cell, ...]:
+def cells(cell: Sequence[str | None], people: People, language: str = "en") -> tuple[Cell, ...]:
     """Every cell that has somebody, in the order of CELLS.
 
-    Args: found: of the same customers as people. people: whose money is counted. language: 'en' or 'zh'.
+    Args: cell: N keys of CELLS, None for who is in none. people: the same N, whose money is counted. language: 'en' or 'zh'.
     """
-    if len(found.cell) != len(people):
-        raise UsageError(f"the grid has {len(found.cell)} rows, but there are {len(people)} customers")
+    if len(cell) != len(people):
+        raise UsageError(f"the grid has {len(cell)} rows, but there are {len(people)} customers")
+    told = np.array(cell, dtype=object)
     result = []
     for key, names in CELLS.items():
-        rows = np.flatnonzero(found.cell == key)
+        rows = np.flatnonzero(told == key)
         if len(rows):
             result.append(
                 Cell(

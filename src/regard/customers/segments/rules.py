@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from regard.customers.segments import words
@@ -65,7 +66,7 @@ def members(rule: Rule, people: People) -> NDArray[np.bool_]:
     return filters.mask(rule.tree, people.profile)
 
 
-def some(rule: Rule, people: People, language: str = "en") -> NDArray[np.bool_]:
+def some(rule: Rule, people: People) -> NDArray[np.bool_]:
     """`members`, where a rule that nobody meets is an error.
 
     Raises:
@@ -75,10 +76,11 @@ def some(rule: Rule, people: People, language: str = "en") -> NDArray[np.bool_]:
     if not met.any():
         parts = rule.tree.parts if isinstance(rule.tree, And) else ()
         counts = [
-            f"{', '.join(sorted(filters.columns_of(part)))}: {int(filters.mask(part, people.profile).sum())}"
+            f"{', '.join(sorted(filters.columns_of(part)))} {int(filters.mask(part, people.profile).sum())}"
             for part in parts
         ]
-        raise UsageError(words.nobody(rule.text, language), hint="; ".join(counts))
+        hint = f"customers who meet its parts alone: {'; '.join(counts)}" if counts else "widen it"
+        raise UsageError(f"nobody meets the rule {rule.text}", hint=hint)
     return met
 
 
@@ -89,3 +91,21 @@ def counts(rules: Sequence[Rule], people: People) -> Mapping[str, int]:
         UsageError: as `members`.
     """
     return {rule.id: int(members(rule, people).sum()) for rule in rules}
+
+
+def reasons(
+    fields: Sequence[str], people: People, rows: NDArray[np.int64], *, language: str = "en"
+) -> list[tuple[str, ...]]:
+    """What the fields of a rule say of each of some customers; a field that says nothing of one is passed over.
+
+    Args: fields: of the profile. rows: int64 [M]. language: 'en' or 'zh'.
+
+    >>> import pyarrow as pa
+    >>> people = People.of(["ann", "bob"], profile=pa.table({"churn_30d": [0.71234, None], "city": ["Ulm", "Bonn"]}))
+    >>> reasons(["churn_30d", "city"], people, np.array([0, 1]))
+    [('churn_30d 0.7123', 'city Ulm'), ('city Bonn',)]
+    """
+    table = people.profile.select(list(fields)).take(pa.array(rows)).to_pylist()
+    return [
+        tuple(words.field(name, value, language) for name, value in row.items() if value is not None) for row in table
+    ]

@@ -26,6 +26,9 @@ SURE = 1.96
 LEAST = 5
 """Customers of a group who must have a trait: fewer is an anecdote."""
 
+ALIKE = 0.8
+"""Jaccard of their members above which two traits are one told twice, such as 'watering' and 'can'."""
+
 LEVELS = 200
 """Different values of a text column above which it is an id or free text, not a trait."""
 
@@ -128,9 +131,25 @@ def table(traits: Traits, label: NDArray[np.int64], groups: int, *, most: int = 
     for group in range(groups):
         low = lower(has[group], size[group]) / np.maximum(base, 1e-12)
         sure = np.flatnonzero((low > 1) & (has[group] >= LEAST))
-        best = sure[np.argsort(-low[sure], kind="stable")][:most]
+        best = sure[np.argsort(-low[sure], kind="stable")]
+        best = best[_telling(traits, np.flatnonzero(label == group), best[: 4 * most])][:most]
         tables.append(tuple(_index(traits, int(t), has[group, t], size[group], base[t], low[t]) for t in best))
     return tables
+
+
+def _telling(traits: Traits, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Places of the columns that do not say of nearly the same members what an earlier one says already."""
+    if not len(columns):
+        return columns
+    has = traits.has[rows][:, columns]
+    both = np.asarray((has.T @ has).toarray(), dtype=np.float64)
+    size = np.diag(both)
+    alike = both / np.maximum(size[:, None] + size - both, 1)
+    kept: list[int] = []
+    for place in range(len(columns)):
+        if not kept or alike[place, kept].max() <= ALIKE:
+            kept.append(place)
+    return np.array(kept, dtype=np.int64)
 
 
 def lower(count: NDArray[np.float64], size: float) -> NDArray[np.float64]:

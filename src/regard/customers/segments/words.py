@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import math
+from regard.customers.segments.rfm import CELLS
+from regard.sequences.content import BANDS
 
 MUCH, LITTLE = 1.5, 0.67
 """Money a customer beside everybody's mean, from which a segment spends much, and up to which little."""
@@ -16,7 +17,7 @@ def name(words: list[str], spending: float, number: int, language: str) -> str:
 
     >>> name(["lights", "Acme"], 2.0, 3, "en"), name(["灯具", "Acme"], 2.0, 3, "zh")
     ('Big spenders: lights, Acme', '高消费：灯具、Acme')
-    >>> name(["lights"], 1.0, 3, "en"), name([], math.nan, 3, "zh")
+    >>> name(["lights"], 1.0, 3, "en"), name([], float("nan"), 3, "zh")
     ('lights', '客群3')
     """
     chinese = language == "zh"
@@ -26,11 +27,6 @@ def name(words: list[str], spending: float, number: int, language: str) -> str:
     if not told:
         told = f"客群{number}" if chinese else f"Segment {number}"
     return (f"{level}：{told}" if chinese else f"{level}: {told}") if level else told
-
-
-def rest(language: str) -> str:
-    """Customers of no segment."""
-    return "其他" if language == "zh" else "Others"
 
 
 def use(spending: float, growth: float, what: str, language: str) -> str:
@@ -85,27 +81,54 @@ def unstable(stability: float, bar: float, language: str) -> str:
     return f"stability {stability:.2f}, below {bar:.2f}: another sample of the customers may not find it again"
 
 
-def trait(field: str, level: str, tgi: float, language: str) -> str:
+FIELDS = {
+    "category": ("category", "品类"), "brand": ("brand", "品牌"), "word": ("key word", "关键词"), "tag": ("tag", "标签"),
+    "price": ("price band", "价格带"), "rfm": ("RFM", "RFM"), "value_tier": ("value tier", "价值等级"),
+    "orders": ("orders", "订单数"), "mean_order_value": ("mean order value", "客单价"),
+    "days_between_orders": ("days between orders", "下单间隔天数"),
+}  # fmt: skip
+"""Fields of our own that tables compare -> what they are called; what a shop declares keeps its name."""
+
+TIERS = {"gold": "金级", "silver": "银级", "bronze": "铜级"}
+"""Tier of value -> in Chinese."""
+
+
+def trait(field: str, level: str, language: str) -> str:
+    """Something that customers have in common.
+
+    >>> trait("category", "lights", "en"), trait("orders", "> 3", "zh"), trait("rfm", "loyal", "zh"), trait("price", "0", "en")
+    ('category lights', '订单数 > 3', 'RFM 忠诚客户', 'price band 1 of 8')
+    >>> trait("city", "Ulm", "zh")
+    'city Ulm'
+    """
+    at = language == "zh"
+    name = FIELDS.get(field, (field, field))[at]
+    if field == "rfm" and level in CELLS:
+        level = CELLS[level][at]
+    elif field == "value_tier" and at:
+        level = TIERS.get(level, level)
+    elif field == "price" and level.isdigit():
+        level = f"{int(level) + 1}/{BANDS}" if at else f"{int(level) + 1} of {BANDS}"
+    return f"{name} {level}"
+
+
+def reason(field: str, level: str, tgi: float, language: str) -> str:
     """A trait that a member shares with its segment.
 
-    >>> trait("category", "lights", 240.4, "en"), trait("city", "Ulm", 130, "zh")
-    ('category lights (TGI 240)', 'city为Ulm（TGI 130）')
+    >>> reason("category", "lights", 240.4, "en"), reason("city", "Ulm", 130, "zh")
+    ('category lights (TGI 240)', 'city Ulm（TGI 130）')
     """
-    chinese = {"category": "品类", "brand": "品牌", "word": "关键词", "tag": "标签", "price": "价格带"}
-    if language != "zh":
-        return f"{field} {level} (TGI {tgi:.0f})"
-    return f"{chinese[field]}“{level}”（TGI {tgi:.0f}）" if field in chinese else f"{field}为{level}（TGI {tgi:.0f}）"
+    told = trait(field, level, language)
+    return f"{told}（TGI {tgi:.0f}）" if language == "zh" else f"{told} (TGI {tgi:.0f})"
 
 
-def nobody(text: str, language: str) -> str:
-    """A rule that nobody meets."""
-    return f"没有顾客符合规则：{text}" if language == "zh" else f"nobody meets the rule {text}"
+def field(name: str, value: object, language: str) -> str:
+    """What a field of the profile says of a member.
 
-
-def share(part: float) -> str:
-    """A share in per cent; '' for none.
-
-    >>> share(0.123), share(math.nan)
-    ('12.3 %', '')
+    >>> field("churn_30d", 0.71234, "en"), field("city", "Ulm", "zh"), field("newsletter", True, "en")
+    ('churn_30d 0.7123', 'city为Ulm', 'newsletter true')
     """
-    return "" if math.isnan(part) else f"{100 * part:.1f} %"
+    told = str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, float):
+        told = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{name}为{told}" if language == "zh" else f"{name} {told}"
