@@ -59,7 +59,9 @@ def simple(task: Task) -> list[Row]:
     recency, spent = -column("days_since_last_order"), column("spend_all")
     age = np.maximum(past.age * WEEK, 1.0)
     rate = past.repeats / age * days
-    repeats_spent = np.nan_to_num(past.value) * past.repeats / age * days
+    # What nobody knows of one customer is taken to be everybody's mean: unknown is not free.
+    worth = np.where(past.valued > 0, past.value, past.value[past.valued > 0].mean() if past.valued.any() else 0.0)
+    repeats_spent = worth * past.repeats / age * days
     total_spent = np.maximum(spent, 0) / age * days
     rfm = _grade(recency) + _grade(column("order_days")) + _grade(spent)
     rows = [

@@ -24,6 +24,7 @@ from regard.errors import InputError
 from regard.evaluation.intervals import draws
 from regard.metrics import decile_mape, normalised_gini, spearman, total_bias
 from regard.sequences.log import DAY, Log
+from regard.sequences.purchases import purchase_days
 from regard.training import horizon
 from regard.training.horizon_fit import Recipe
 
@@ -107,6 +108,18 @@ def test_what_simple_methods_say_is_what_they_are_called(task: Task) -> None:
     total = np.bincount(log.owner, weights=spent)
     np.testing.assert_allclose(rows["total_rate"].spend, total / np.maximum(age, 1) * 80, rtol=1e-5)
     assert set(rows["rfm"].spend) <= set(range(3, 16))
+
+
+def test_who_bought_for_an_unknown_sum_is_taken_to_spend_as_others_do(task: Task) -> None:
+    log = task.queries
+    often = int(np.argmax(log.lengths))
+    value = np.where(log.owner == often, np.nan, log.value).astype(np.float32)
+    unknown = replace(task, queries=replace(log, value=value))
+    rate = next(row for row in simple(unknown) if row.name == "rate")
+    past = purchase_days(unknown.queries, task.asof)
+    assert rate.spend[often] == pytest.approx(rate.returns[often] * np.nanmean(past.value)) and rate.spend[often] > 0
+    nothing = replace(task, queries=replace(log, value=np.full(log.events, np.nan, dtype=np.float32)))
+    assert not next(row for row in simple(nothing) if row.name == "rate").spend.any()
 
 
 def test_trees_learn_from_cuts_whose_answers_end_before_the_holdout(

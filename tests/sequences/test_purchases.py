@@ -32,6 +32,17 @@ def test_repeats_last_age_and_value_by_hand(log_of: LogOf) -> None:
     np.testing.assert_allclose(found.last, [3, 0, np.nan])
     np.testing.assert_allclose(found.age, [30 / 7, 0, np.nan])
     np.testing.assert_allclose(found.value, [15, np.nan, np.nan])
+    assert found.valued.tolist() == [2, 0, 0]
+
+
+def test_an_unknown_value_is_not_zero(log_of: LogOf) -> None:
+    days = ["2024-01-01T09:00 pen", "2024-01-08T09:00 pen", "2024-01-15T09:00 cup", "2024-01-16T09:00 cup refund"]
+    log = log_of({"ann": days, "bob": days, "eve": days})
+    unknown = np.nan
+    money = [9, 12, unknown, -2, 9, unknown, unknown, -2, unknown, 12, 6, unknown]
+    found = purchase_days(replace(log, value=np.array(money, dtype=np.float32)), np.repeat(midnight("2024-02-01"), 3))
+    assert found.repeats.tolist() == [2, 2, 2] and found.valued.tolist() == [1, 0, 2]
+    np.testing.assert_allclose(found.value, [10, np.nan, 9])
 
 
 def test_refunds_after_the_first_day_take_from_what_repeats_are_worth(log_of: LogOf) -> None:
@@ -74,8 +85,10 @@ def test_days_are_counted_as_one_customer_at_a_time(draw_log: LogOf, seed: int) 
             and log.time[n] <= asof[b]
             and datetime.fromtimestamp(int(log.time[n]), zone).toordinal() > dates[0]
         ]
-        if len(dates) > 1 and not np.isnan(orders.value[own]).all():
-            assert found.value[b] == pytest.approx(max(0, sum(later)) / (len(dates) - 1))
+        known = {datetime.fromtimestamp(int(orders.time[n]), zone).toordinal() for n in own if orders.value[n] >= 0}
+        assert found.valued[b] == len(known - {dates[0]})
+        if known - {dates[0]}:
+            assert found.value[b] == pytest.approx(max(0, sum(later)) / len(known - {dates[0]}))
         else:
             assert np.isnan(found.value[b])
 

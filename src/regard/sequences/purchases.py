@@ -41,13 +41,16 @@ class PurchaseDays:
         repeats: float64 [Q], x: days with an order after the first such day.
         last: float64 [Q], t: weeks from the first to the last of these days, 0 where there are no repeats.
         age: float64 [Q], T: weeks from the first of these days to the day on which it is asked.
-        value: float64 [Q], m: mean money of the repeat days, refunds taken off, at least 0; NaN without repeats or known values.
+        value: float64 [Q], m: mean money of the repeat days whose value is known, refunds taken off, at least 0; NaN where there
+            are none, as an unknown value is no free purchase.
+        valued: float64 [Q], the days of which that is the mean.
     """
 
     repeats: NDArray[np.float64]
     last: NDArray[np.float64]
     age: NDArray[np.float64]
     value: NDArray[np.float64]
+    valued: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.age)
@@ -110,22 +113,21 @@ def purchase_days(queries: Log, asof: NDArray[np.int64], *, target: tuple[str, .
     first, last = np.full(count, np.nan), np.full(count, np.nan)
     some = bought > 0
     first[some], last[some] = day[(ends - bought)[some]], day[ends[some] - 1]
-    repeats = np.maximum(bought - 1, 0).astype(np.float64)
+    known = np.bincount(np.cumsum(new) - 1, weights=~np.isnan(orders.value), minlength=len(day)) > 0
+    valued = np.bincount(owner[known & (day > first[owner])], minlength=count).astype(np.float64)
+    money = _repeat_money(log, target, first)
     return PurchaseDays(
-        repeats=repeats,
+        repeats=np.maximum(bought - 1, 0).astype(np.float64),
         last=(last - first) / WEEK,
         age=(np.maximum(days(asof - 1, log.time_zone), last) - first) / WEEK,
-        value=_repeat_value(log, target, orders, first, repeats),
+        value=np.divide(np.maximum(money, 0), valued, out=np.full(count, np.nan), where=valued > 0),
+        valued=valued,
     )
 
 
-def _repeat_value(
-    log: Log, target: tuple[str, ...], orders: Orders, first: NDArray[np.float64], repeats: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _repeat_money(log: Log, target: tuple[str, ...], first: NDArray[np.float64]) -> NDArray[np.float64]:
+    """float64 [Q], what is known to have been spent after the first day."""
     money, owner = money_of(log, target), log.owner
     rows = np.flatnonzero(money)
     later = rows[days(log.time[rows], log.time_zone) > first[owner[rows]]]
-    total = np.bincount(owner[later], weights=money[later], minlength=len(log))
-    known = np.bincount(orders.owner[~np.isnan(orders.value)], minlength=len(log)) > 0
-    mean = np.maximum(total, 0) / np.maximum(repeats, 1)
-    return np.where((repeats > 0) & known, mean, np.nan)
+    return np.bincount(owner[later], weights=money[later], minlength=len(log)).astype(np.float64)

@@ -61,4 +61,5 @@ def cohort(people: list[dict[date, float]]) -> Cohort:
         days.append(len(after))
         spend.append(sum(own[day] for day in after))
     x, t, T, m = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
-    return Cohort(purchases=PurchaseDays(repeats=x, last=t, age=T, value=m), days=np.array(days), spend=np.array(spend))
+    purchases = PurchaseDays(repeats=x, last=t, age=T, value=m, valued=x)
+    return Cohort(purchases=purchases, days=np.array(days), spend=np.array(spend))

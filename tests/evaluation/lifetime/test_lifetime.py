@@ -28,7 +28,7 @@ HISTORIES = [
 
 def days(rows: list[tuple[int, float, float]]) -> PurchaseDays:
     x, t, T = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
-    return PurchaseDays(repeats=x, last=t, age=T, value=np.full(len(rows), np.nan))
+    return PurchaseDays(repeats=x, last=t, age=T, value=np.full(len(rows), np.nan), valued=np.zeros(len(rows)))
 
 
 def rates(shape: float, rate: float) -> tuple[np.ndarray, np.ndarray]:
@@ -180,6 +180,7 @@ def test_customers_without_a_purchase_have_no_answer_and_change_no_fit() -> None
     more = PurchaseDays(
         repeats=np.append(purchases.repeats, np.zeros(5)), last=np.append(purchases.last, nobody),
         age=np.append(purchases.age, nobody), value=np.append(purchases.value, nobody),
+        valued=np.append(purchases.valued, np.zeros(5)),
     )  # fmt: skip
     for model in (BgNbd, MbgNbd, ParetoNbd):
         fitted = model.fit(more)
@@ -199,7 +200,7 @@ def worth(customers: int, p: float, q: float, v: float, seed: int) -> PurchaseDa
     x = rng.integers(0, 6, size=customers).astype(np.float64)
     rate = rng.gamma(q, 1 / v, size=customers)
     mean = rng.gamma(p * np.maximum(x, 1)) / rate / np.maximum(x, 1)
-    return PurchaseDays(repeats=x, last=x, age=x + 1, value=np.where(x > 0, mean, np.nan))
+    return PurchaseDays(repeats=x, last=x, age=x + 1, value=np.where(x > 0, mean, np.nan), valued=x)
 
 
 def test_values_of_a_known_world_are_found() -> None:
@@ -216,10 +217,21 @@ def test_the_expected_value_is_that_of_everybody_with_such_a_mean() -> None:
     model = GammaGamma(p=3.0, q=4.0, v=20.0)
     rate, weight = rates(4.0, 20.0)
     x, m = np.array([1.0, 5.0, 2.0]), np.array([2.0, 40.0, 0.0])
-    found = model.expected(PurchaseDays(repeats=x, last=x, age=x, value=m))
+    found = model.expected(PurchaseDays(repeats=x, last=x, age=x, value=m, valued=x))
     for n in range(2):
         likely = weight * stats.gamma.pdf(m[n], 3.0 * x[n], scale=1 / (rate * x[n]))
         assert found[n] == pytest.approx((likely * 3.0 / rate).sum() / likely.sum(), rel=1e-5)
-        likelihood = model.log_likelihood(PurchaseDays(repeats=x, last=x, age=x, value=m))[n]
+        likelihood = model.log_likelihood(PurchaseDays(repeats=x, last=x, age=x, value=m, valued=x))[n]
         assert likelihood == pytest.approx(np.log(likely.sum()), abs=1e-5)
     assert found[2] == model.population  # free orders say nothing of what others cost
+
+
+def test_repeats_of_unknown_value_make_a_mean_no_surer() -> None:
+    model, m = GammaGamma(p=3.0, q=4.0, v=20.0), np.array([40.0])
+    few, many = np.array([1.0]), np.array([9.0])
+    known, unknown, all_known = (
+        PurchaseDays(repeats=repeats, last=repeats, age=repeats, value=m, valued=valued)
+        for repeats, valued in ((few, few), (many, few), (many, many))
+    )
+    assert model.expected(unknown)[0] == model.expected(known)[0] < model.expected(all_known)[0]
+    assert model.log_likelihood(unknown)[0] == model.log_likelihood(known)[0]

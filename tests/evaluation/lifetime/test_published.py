@@ -86,5 +86,6 @@ def test_values_of_the_sample(sample: Any) -> None:
     fitted = GammaGamma.fit(sample.purchases)
     assert astuple(fitted) == pytest.approx((6.25, 3.74, 15.44), abs=0.01)
     assert 35.17 <= fitted.population <= 35.22
-    two = PurchaseDays(repeats=np.array([2.0]), last=np.zeros(1), age=np.ones(1), value=np.array([22.35]))
+    known = np.array([2.0])
+    two = PurchaseDays(repeats=known, last=np.zeros(1), age=np.ones(1), value=np.array([22.35]), valued=known)
     assert fitted.expected(two)[0] == pytest.approx(24.65, abs=0.01)

@@ -85,7 +85,9 @@ class BgNbd(_BetaGeometric):
     Source: Fader, Hardie and Lee, 2005, "Counting Your Customers" the Easy Way.
 
     >>> cdnow = BgNbd(r=0.243, alpha=4.414, a=0.793, b=2.426)
-    >>> one = PurchaseDays(repeats=np.array([2.0]), last=np.array([30.43]), age=np.array([38.86]), value=np.array([22.35]))
+    >>> one = PurchaseDays(
+    ...     repeats=np.array([2.0]), last=np.array([30.43]), age=np.array([38.86]), value=np.array([22.35]), valued=np.array([2.0])
+    ... )
     >>> cdnow.expected(one, 39).round(3).tolist(), cdnow.alive(one).round(2).tolist()
     ([1.226], [0.73])
     """
@@ -105,7 +107,9 @@ class MbgNbd(_BetaGeometric):
     Source: Batislam, Denizel and Filiztekin, 2007, Empirical Validation and Comparison of Models for Customer Base Analysis.
 
     >>> cdnow = MbgNbd(r=0.525, alpha=6.183, a=0.891, b=1.614)
-    >>> once = PurchaseDays(repeats=np.zeros(1), last=np.zeros(1), age=np.array([38.86]), value=np.array([np.nan]))
+    >>> once = PurchaseDays(
+    ...     repeats=np.zeros(1), last=np.zeros(1), age=np.array([38.86]), value=np.array([np.nan]), valued=np.zeros(1)
+    ... )
     >>> cdnow.alive(once).round(2).tolist()
     [0.39]
     """

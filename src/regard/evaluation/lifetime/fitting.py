@@ -51,5 +51,11 @@ def grouped(purchases: PurchaseDays) -> tuple[PurchaseDays, Floats]:
         raise RegardError("nobody bought on two days: there is no rhythm to learn", hint="ingest a longer history")
     table = np.stack([purchases.repeats, purchases.last, purchases.age], axis=1)[bought]
     rows, count = np.unique(table, axis=0, return_counts=True)
-    same = PurchaseDays(repeats=rows[:, 0], last=rows[:, 1], age=rows[:, 2], value=np.full(len(rows), np.nan))
+    same = PurchaseDays(
+        repeats=rows[:, 0],
+        last=rows[:, 1],
+        age=rows[:, 2],
+        value=np.full(len(rows), np.nan),
+        valued=np.zeros(len(rows)),
+    )
     return same, count / count.sum()

@@ -27,7 +27,8 @@ class GammaGamma:
     Source: Fader and Hardie, 2013, The Gamma-Gamma Model of Monetary Value.
 
     >>> cdnow = GammaGamma(p=6.25, q=3.74, v=15.44)
-    >>> two = PurchaseDays(repeats=np.array([2.0, 0.0]), last=np.zeros(2), age=np.ones(2), value=np.array([22.35, np.nan]))
+    >>> known = np.array([2.0, 0.0])
+    >>> two = PurchaseDays(repeats=known, last=np.zeros(2), age=np.ones(2), value=np.array([22.35, np.nan]), valued=known)
     >>> cdnow.expected(two).round(2).tolist()
     [24.66, 35.22]
     """
@@ -66,8 +67,8 @@ class GammaGamma:
         return found
 
     def expected(self, purchases: PurchaseDays) -> Floats:
-        """float64 [Q], expected value of a purchase; everybody's mean for those without repeats of known value."""
-        x, m = purchases.repeats, np.nan_to_num(purchases.value)
+        """float64 [Q], expected value of a purchase, the nearer to everybody's mean the fewer repeats of known value there are."""
+        x, m = purchases.valued, np.nan_to_num(purchases.value)
         own = self.p * (self.v + x * m) / (self.p * x + self.q - 1)
         return np.asarray(np.where(_worth(purchases), own, self.population))
 
@@ -81,10 +82,10 @@ def dependence(purchases: PurchaseDays) -> float:
 
 
 def _worth(purchases: PurchaseDays) -> NDArray[np.bool_]:
-    return np.asarray((purchases.repeats > 0) & (np.nan_to_num(purchases.value) > 0))
+    return np.asarray((purchases.valued > 0) & (np.nan_to_num(purchases.value) > 0))
 
 
 def _likelihood(purchases: PurchaseDays, p: float, q: float, v: float) -> Floats:
-    x, m = purchases.repeats, purchases.value
+    x, m = purchases.valued, purchases.value
     many = gammaln(p * x + q) - gammaln(p * x) - gammaln(q) + q * np.log(v)
     return np.asarray(many + (p * x - 1) * np.log(m) + p * x * np.log(x) - (p * x + q) * np.log(x * m + v))

@@ -32,7 +32,9 @@ class ParetoNbd:
     Deriving the Pareto/NBD Model and Related Expressions.
 
     >>> cdnow = ParetoNbd(r=0.553, alpha=10.578, s=0.606, beta=11.669)
-    >>> one = PurchaseDays(repeats=np.array([2.0]), last=np.array([30.43]), age=np.array([38.86]), value=np.array([22.35]))
+    >>> one = PurchaseDays(
+    ...     repeats=np.array([2.0]), last=np.array([30.43]), age=np.array([38.86]), value=np.array([22.35]), valued=np.array([2.0])
+    ... )
     >>> cdnow.expected(one, 39).round(2).tolist(), cdnow.alive(one).round(2).tolist()
     ([1.46], [0.87])
     """
