@@ -100,10 +100,10 @@ CHINESE = {
     "churn": "流失",
     "orders": "订单",
     "spend": "消费",
-    "model": "模型",
+    "the model": "模型",
     "recency": "最近一次购买",
-    "rfm": "RFM",
-    "decayed_spend": "衰减消费额",
+    "RFM": "RFM",
+    "decayed spend": "衰减消费额",
     "counts": "计数",
     # anomalies
     "{n} unusual customer|{n} unusual customers": "{n} 位异常顾客",

@@ -75,14 +75,23 @@ def _trained(out: Console, report: TrainReport, folder: str, say: Words) -> None
     out.print(Text(say("next: {command}", command=commands), style="dim"))
 
 
+_ANSWERS = {"churn": "churn", "orders": "orders", "spend": "spend"}
+
+_TELLERS = {
+    "model": "the model", "recency": "recency", "rfm": "RFM", "decayed_spend": "decayed spend", "counts": "counts",
+}  # fmt: skip
+"""Who gives an answer about what lies ahead: the head, or a simple rule that was better where it was rehearsed."""
+
+
 def _ahead(out: Console, rows: Sequence[dict[str, Any]], say: Words) -> None:
     """Who answers how many orders lie ahead, and where a simpler rule does it better."""
     for row in rows:
         if "missing" in row:
             out.print(Text(say("no answers about churn, orders and spend: {why}", why=say.told(row["missing"]))))
             continue
-        rules = say.joined(say(name) for name in row["better_than_model"])
-        told = say("{answer} ahead: from {source}", answer=say(row["answer"]), source=say(row["given_by"]))
+        rules = say.joined(say(_TELLERS[name]) for name in row["better_than_model"])
+        answer, source = say(_ANSWERS[row["answer"]]), say(_TELLERS[row["given_by"]])
+        told = say("{answer} ahead: from {source}", answer=answer, source=source)
         told += say("; better than the model: {rules}", rules=rules) if rules else ""
         told += say("; counting would have been enough") if row["counting_is_enough"] else ""
         out.print(Text(told, style="dim"))
