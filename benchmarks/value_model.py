@@ -60,9 +60,9 @@ def _encoder(view: View, seed: int, seconds: float) -> States:
     with tempfile.TemporaryDirectory() as folder:
         fit(view, folder=folder, budget_seconds=seconds, seed=seed)
         runtime = load(folder)
-    items = view.log
+    log = view.log
 
     def states(queries: Any, asof: Any) -> Any:
-        return runtime.states(queries.like(items), asof)
+        return runtime.states(queries.like(log), asof)
 
     return states
