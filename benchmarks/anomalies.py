@@ -2,10 +2,10 @@
 
     python -m benchmarks.anomalies FILE... --format events --json OUT
 
-Each script of `regard.simulate.bots` is injected alone, and all together. The log's own customers are taken to be people,
-which some of them are not, so that what is said of false positives is on the safe side. Beside the score stand the number of
-events and the acts on an active day, by which `regard ingest` marks bots. Scripts about time are left out where the log has
-no clock, and named.
+Each script of `regard.simulate.bots` is injected alone, and all together, where they share the bots evenly. The log's own
+customers are taken to be people, which some of them are not, so that what is said of false positives is on the safe side.
+Beside the score stand the number of events and the acts on an active day, by which `regard ingest` marks bots. Scripts about
+time are left out where the log has no clock, and named.
 """
 
 from __future__ import annotations
@@ -43,15 +43,16 @@ def main() -> None:
     found = {}
     for name in (*scripts, "together"):
         chosen = scripts if name == "together" else [name]
-        each = [_measure(log, chosen, max(1, count // len(chosen)), wish.jitter, seed) for seed in range(wish.seeds)]
-        found[name] = _told(each)
+        bots = max(1, count // len(chosen))
+        each = [_measure(log, chosen, bots, wish.jitter, seed) for seed in range(wish.seeds)]
+        found[name] = {"bots": bots * len(chosen), **_told(each)}
         print(f"{name:12s} {_line(found[name])}", flush=True)
     untouched = judge(log)
     result = {
         "customers": len(log),
         "events": log.events,
         "clock": log.clock,
-        "bots": count,
+        "bots": max(1, count),
         "jitter": wish.jitter,
         "seeds": wish.seeds,
         "scripts": {name: found[name] for name in scripts},
@@ -139,9 +140,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--map", action="append", default=[], help="field=column, for --format events")
     parser.add_argument("--share", type=float, default=0.01, help="bots per customer of the log")
     parser.add_argument("--jitter", type=float, default=0.2, help="0 = bots keep exactly to their scripts")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=_seeds, default=3)
     parser.add_argument("--json", help="where the result goes")
     return parser.parse_args()
+
+
+def _seeds(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError("at least one")
+    return int(text)
 
 
 if __name__ == "__main__":

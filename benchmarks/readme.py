@@ -128,10 +128,11 @@ _WORDS: dict[str, tuple[str, str]] = {
     "copies": ("another's sequence", "与他人序列相同"),
     "together": ("all of them", "全部脚本"),
     "anomalies": (
-        "{bots} bots among {customers} customers, {jitter} of what they do left to chance, {seeds} seeds; the same recall for "
-        "simple counts beside it. Flagged as scripted without any bots: {flagged} of the log's own customers.",
-        "{customers} 位顾客中混入 {bots} 个机器人，其行为有 {jitter} 随机变化，{seeds} 个随机种子；旁边是简单计数的同一召回率。"
-        "不混入机器人时，日志自身的顾客中有 {flagged} 被判为脚本。",
+        "{bots} bots of one script, or {together} of all, among {customers} customers, {jitter} of what they do left to chance, "
+        "{seeds} seeds; the same recall for simple counts beside it. Flagged as scripted without any bots: {flagged} of the log's "
+        "own customers.",
+        "{customers} 位顾客中混入 {bots} 个机器人（全部脚本一起时共 {together} 个），其行为有 {jitter} 随机变化，{seeds} 个随机种子；"
+        "旁边是简单计数的同一召回率。不混入机器人时，日志自身的顾客中有 {flagged} 被判为脚本。",
     ),
     "hardware": ("{cores} cores, {machine}, {system}, Python {python}.", "{cores} 核，{machine}，{system}，Python {python}。"),
     "gpu_what": ("What", "项目"),
@@ -302,7 +303,8 @@ def _anomalies(result: Mapping[str, Any], column: int) -> str:
         areas = [f"{score['average_precision']['mean']:.3f}" if score else "–" for score in scores]
         lines.append([_WORDS[name][column], *areas, *shown])
     said = _WORDS["anomalies"][column].format(
-        bots=result["bots"], customers=f"{result['customers']:,}", seeds=result["seeds"],
+        bots=result["bots"], together=result["together"]["score"]["recall"]["n"] // result["seeds"],
+        customers=f"{result['customers']:,}", seeds=result["seeds"],
         flagged=f"{result['untouched']['scripted']:.2%}", jitter=f"{result['jitter']:.0%}",
     )  # fmt: skip
     return f"{table(lines)}\n\n{said}{'' if column else ' '}{_hardware(result, column)}\n\n`{result['command']}`"
