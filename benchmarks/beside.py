@@ -63,10 +63,10 @@ def measured(folder: str, *, days: int, seed: int) -> dict[str, Any]:
     end = midnight(int(log.time.max()), log.time_zone, days=1)
     view = view_until(log, end, target=target, content_of=data.content)
     found = fit_horizon(view, horizon_days=days, about=about, seed=seed).report
-    heads = {name: found["heads"][name] for name in ("aggregates", "model")}
+    heads = {name: found["heads"][name] for name in ("aggregates", "with_about", "model") if name in found["heads"]}
     return {
         "seed": seed, "days": found["days"], "customers": found["customers"], "about": found["about"],
-        "losses": found["without_about"], "heads": heads, "columns": list(about.names), "words": worth(found),
+        "losses": found["without_about"], "heads": heads, "words": worth(found),
     }  # fmt: skip
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from regard.model.runtime import load
+from regard.sequences.attributes import attributes_of
 from regard.sequences.log import DAY
 from regard.sequences.split import view_until
 from regard.sequences.view import View
@@ -55,6 +57,25 @@ def test_the_head_is_saved_with_the_model_and_its_card_tells_what_the_rehearsal_
     assert {row["given_by"] for row in rows} <= {"model", *horizon.RULES}
     page = (tmp_path / "card.md").read_text()
     assert "## Churn, orders and spend ahead" in page and "churn_auroc model" in page
+
+
+def test_what_is_known_beside_the_events_is_told_in_the_card_and_asked_for_again(
+    view: View, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(horizon, "_pays", lambda *_: True)
+    monkeypatch.setattr(horizon, "_chosen", lambda *_: "model")
+    known = pa.table({"customer": view.log.customers.ids, "tier": [n % 7 for n in range(len(view.log))]})
+    about = attributes_of(declared=known)
+    fit_complete(view, folder=tmp_path, steps=3, seed=1, about=about)
+    assert "beside their events, columns: 1 of what they declared" in (tmp_path / "card.md").read_text()
+    asof, told = np.full(len(view.log), int(view.log.time.max())), []
+    for source in (about, None):
+        model = load(tmp_path)
+        model.about = source
+        assert model.horizon is not None and model.card["beside"][0]["about"]["used"] is True
+        told.append(model.horizon.predict(view.log, asof, np.array([30.0])).p_order)
+    assert not np.array_equal(*told, equal_nan=True)
+    np.testing.assert_array_equal(*map(np.isfinite, told))
 
 
 def test_the_encoder_is_the_one_that_is_trained_alone(view: View, tmp_path: Path) -> None:

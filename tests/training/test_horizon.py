@@ -151,9 +151,9 @@ def test_a_rule_that_is_better_by_more_than_chance_answers() -> None:
         return horizon._Judged(losses=dict.fromkeys(horizon.ANSWERS, noise + shift), figures={})
 
     rules = {name: judged(0.5) for name in horizon.RULES}
-    assert horizon._chosen({"model": judged(0.0), **rules}, "model", "churn") == "model"
+    assert horizon._chosen({"model": judged(0.0), **rules}, "churn") == "model"
     rules["rfm"], rules["recency"] = judged(-0.2), judged(-0.1)
-    assert horizon._chosen({"model": judged(0.0), **rules}, "model", "churn") == "rfm"
+    assert horizon._chosen({"model": judged(0.0), **rules}, "churn") == "rfm"
 
 
 def test_outcomes_are_those_of_a_plain_count(log: Log) -> None:
@@ -219,3 +219,8 @@ def test_what_does_not_help_changes_nothing(log: Log, view: View, model: Horizon
     one, two = (some.predict(*asked(view), np.array([30, AHEAD])) for some in (model, same))
     np.testing.assert_array_equal(one.spend_high, two.spend_high)
     assert same.settings["heads"] == model.settings["heads"]
+    lost = [
+        one["churn_log_loss"]
+        for one in (*(m.report["heads"]["model"] for m in (same, model)), same.report["heads"]["with_about"])
+    ]
+    assert lost[0] == lost[1] != lost[2]

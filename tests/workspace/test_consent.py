@@ -87,6 +87,7 @@ VERBS: dict[str, Verb] = {
     "items": lambda shop, _: shop.store.items().to_pylist(),
     "customers": lambda shop, _: shop.store.customers().to_pylist(),
     "target": lambda shop, _: shop.target,
+    "beside": lambda shop, _: Data(shop.store).beside(shop.log(), np.full(len(shop.log()), 2_000_000_000)),
     "bots": lambda shop, _: shop.store.bots(),
     "services": lambda shop, _: shop.store.services(),
     "anomalies": lambda shop, _: shop.anomalies(n=30).to_json(),

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from regard.training.horizon_worth import worth
+
 FIGURES = {
     "churn": ("churn_auroc", "churn_log_loss", "ece"),
     "orders": (),
@@ -73,6 +75,7 @@ def _ahead(facts: Mapping[str, Any]) -> list[str]:
         *title,
         f"- Rehearsed from {day}, {first['days']} days ahead, on {first['customers']:,} customers who tuned nothing.",
         *(f"- {_answer(row)}" for row in facts["horizon"]),
+        *(f"- {line}." for found in facts.get("beside", ()) for line in worth(found)),
         "",
     ]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from regard.errors import RegardError
 from regard.model.artefact import load, save
-from regard.model.runtime.horizon import ANSWERS, HorizonModel
+from regard.model.runtime.horizon import ANSWERS, Beside, HorizonModel
 from regard.progress import Progress, Silent
 from regard.sequences.view import View
 from regard.training.card import write_card
@@ -28,6 +28,7 @@ def fit_complete(
     folder: Path,
     seed: int = 0,
     budget_seconds: float | None = None,
+    about: Beside | None = None,
     progress: Progress | None = None,
     **how: Any,
 ) -> None:
@@ -39,32 +40,35 @@ def fit_complete(
     Args:
         view: all that may be seen. folder: where the model goes. seed: of both.
         budget_seconds: wall time of both; None = the encoder's steps are given.
+        about: what is known of customers beside their events, read by the head where it helps.
         progress: hears how far it is. how: what else `fit` is told.
 
     Raises:
         RegardError: as `fit`.
     """
     began, progress = time.monotonic(), progress or Silent()
-    head, told = _ahead(view, seed, budget_seconds, progress)
+    head, told = _ahead(view, seed, budget_seconds, progress, about)
     if budget_seconds is not None:
         how["budget_seconds"] = max(budget_seconds - (time.monotonic() - began), 1.0)
     fit(view, folder=folder, seed=seed, progress=progress, **how)
     whole = load(folder)
     facts = {**whole.metrics, "horizon": told, "seconds": round(time.monotonic() - began, 1)}
+    if head is not None and "about" in head.report:
+        facts["beside"] = [{name: head.report[name] for name in ("about", "without_about")}]
     if head is not None:
         whole = replace(whole, horizon=head.settings, horizon_weights=head.weights)
     save(replace(whole, metrics=facts), folder, card=write_card(facts))
 
 
 def _ahead(
-    view: View, seed: int, budget: float | None, progress: Progress
+    view: View, seed: int, budget: float | None, progress: Progress, about: Beside | None = None
 ) -> tuple[HorizonModel | None, list[dict[str, Any]]]:
     """The head and what the card says of it: its answers, or the one reason why there are none."""
     if budget is not None and budget < LEAST_BUDGET:
         return None, [{"missing": f"a budget of {budget:.0f} s leaves no time for it"}]
     progress.start("learning what lies ahead")
     try:
-        head = fit_horizon(view, seed=seed)
+        head = fit_horizon(view, about=about, seed=seed)
     except RegardError as error:
         progress.finish(error.message)
         return None, [{"missing": error.message}]

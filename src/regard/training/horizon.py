@@ -107,7 +107,9 @@ def fit_horizon(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Rehearsed:
-    """heads: tuned, by name; 'model' is the one that reads those of EXTRAS that `pay` names. answers: which head gives which."""
+    """heads: tuned, by name; 'model' reads those of EXTRAS that `pay` names, and what was tried beside it is named for what it
+    reads. answers: which head gives which.
+    """
 
     heads: Mapping[str, Head]
     answers: Mapping[str, str]
@@ -150,21 +152,21 @@ def _rehearse(view: View, cut: int, days: int, states: States | None, about: Bes
         heads[name] = tune(head, facts, ahead, orders, spend, money=outcomes.money)
 
     offered = [name for name, told in zip(EXTRAS, (states, about), strict=True) if told is not None]
-    told, pay = COUNTED if offered else MODEL, list[str]()
+    told, pay = COUNTED, list[str]()
     worth: dict[str, Any] = {}
     judge(told, _recipe(()))
     for extra in offered:
-        tried = MODEL if extra == offered[-1] else extra
+        tried = f"with_{extra}"
         judge(tried, _recipe([*pay, extra]))
         worth |= {f"without_{extra}": judged[told].difference(judged[tried])}
         if _pays(extra, judged[told], judged[tried]):
             told, pay = tried, [*pay, extra]
+    heads[MODEL], judged[MODEL] = heads.pop(told), judged.pop(told)
     for name, rule in RULES.items():
         judge(name, rule)
-    heads[MODEL] = heads[told]
-    answers = {answer: _chosen(judged, told, answer) for answer in ANSWERS}
+    answers = {answer: _chosen(judged, answer) for answer in ANSWERS}
     report: dict[str, Any] = {"cut": cut, "days": days, "customers": int((~half).sum()), "answers": answers}
-    report |= _compared(judged, told) | {"states_used": "states" in pay} | worth
+    report |= _compared(judged) | {"states_used": "states" in pay} | worth
     if states is not None:
         report["states_shuffled"] = _shuffled(heads[MODEL], facts, ahead[-1:], seed)
     if about is not None:
@@ -172,14 +174,14 @@ def _rehearse(view: View, cut: int, days: int, states: States | None, about: Bes
     return _Rehearsed(heads=heads, answers=answers, pay=pay, report=report)
 
 
-def _compared(judged: Mapping[str, _Judged], model: str) -> dict[str, Any]:
+def _compared(judged: Mapping[str, _Judged]) -> dict[str, Any]:
     """Every head's figures, and where simple rules do better than the model or as well."""
     return {
         "heads": {name: one.figures for name, one in judged.items()},
         "better_than_model": {
-            answer: [name for name in RULES if judged[name].better(judged[model], answer)] for answer in ANSWERS
+            answer: [name for name in RULES if judged[name].better(judged[MODEL], answer)] for answer in ANSWERS
         },
-        "counting_is_enough": {answer: not judged[model].better(judged["counts"], answer) for answer in ANSWERS},
+        "counting_is_enough": {answer: not judged[MODEL].better(judged["counts"], answer) for answer in ANSWERS},
     }
 
 
@@ -206,9 +208,9 @@ def _covered(facts: Facts) -> dict[str, Any]:
     return found
 
 
-def _chosen(judged: Mapping[str, _Judged], model: str, answer: str) -> str:
+def _chosen(judged: Mapping[str, _Judged], answer: str) -> str:
     """The model, unless a simple rule is better by more than chance; of several, the best."""
-    rules = [name for name in RULES if judged[name].better(judged[model], answer)]
+    rules = [name for name in RULES if judged[name].better(judged[MODEL], answer)]
     return min(rules, key=lambda name: float(judged[name].losses[answer].mean()), default=MODEL)
 
 

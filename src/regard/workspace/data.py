@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from regard.config import Config
 from regard.errors import ConsentError
+from regard.sequences.aggregates import Aggregates
 from regard.sequences.anomalies import Anomalies, judge
 from regard.sequences.log import Log
 from regard.sequences.view import Content
@@ -33,6 +34,7 @@ class Data:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._consenting: tuple[int, Vocabulary | None] | None = None
+        self._beside: tuple[int, Attributes | None] | None = None
 
     @property
     def version(self) -> int:
@@ -94,6 +96,17 @@ class Data:
         from regard.sequences.attributes import read_attributes
 
         return read_attributes(self._store, log, target)
+
+    def beside(self, queries: Log, asof: NDArray[np.int64]) -> Aggregates:
+        """`about` as models ask for it, of everything that is known now."""
+        version = self.version
+        if self._beside is None or self._beside[0] != version:
+            log = self.people()
+            self._beside = version, self.about(log, self.target(log))
+        known = self._beside[1]
+        if known is not None:
+            return known(queries, asof)
+        return Aggregates(names=(), values=np.empty((len(queries), 0), dtype=np.float32))
 
     def items(self) -> pa.Table:
         """One row an item."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast, overload
 
 from regard import insight
 from regard.config import Config
@@ -131,8 +131,8 @@ class Workspace(Segmented):
         self.folder = folder
         self.models = Models(folder)
         self.store = store
-        self._load = load or _load
         self._data = Data(store)
+        self._load = _knowing(load or _load, self._data)
         self._answering = Answering(self._data, self.models, self._load)
 
     def __repr__(self) -> str:
@@ -453,6 +453,18 @@ class Workspace(Segmented):
     def _counted(self) -> Shop:
         shop, _ = self._answering.shop()
         return shop
+
+
+def _knowing(load: Callable[[Path], Model], data: Data) -> Callable[[Path], Model]:
+    """Models that are told what is known of customers beside their events, where they read it."""
+
+    def loaded(folder: Path) -> Model:
+        model: Any = load(folder)
+        if hasattr(model, "about"):
+            model.about = data.beside
+        return cast("Model", model)
+
+    return loaded
 
 
 def _load(folder: Path) -> Model:

@@ -17,7 +17,7 @@ from regard.model.artefact import Artefact
 from regard.model.artefact import load as load_artefact
 from regard.model.runtime import forward
 from regard.model.runtime.engine import Engine, engine_of, feed
-from regard.model.runtime.horizon import HorizonModel
+from regard.model.runtime.horizon import Beside, HorizonModel
 from regard.model.runtime.search import OUT, Array, Catalogue, Questions, best, log_total
 from regard.sequences.batches import Batch, assemble, latest
 from regard.sequences.covisits import BACK_DECAY
@@ -78,6 +78,8 @@ class Runtime:
         self.name = name
         self.card: Mapping[str, Any] = artefact.metrics
         self._artefact, self._weights, self._settings = artefact, artefact.weights, artefact.settings
+        self.about: Beside | None = None
+        """What is known of customers beside their events, where somebody says so before `horizon` is asked."""
         self._asked = 0
 
     @property
@@ -211,7 +213,7 @@ class Runtime:
     def horizon(self) -> HorizonModel | None:
         """Orders, churn and spend over any horizon; None where the model was trained without."""
         told, arrays = self._artefact.horizon, self._artefact.horizon_weights
-        return HorizonModel.restore(told, arrays, states=self.states) if told else None
+        return HorizonModel.restore(told, arrays, states=self.states, about=self.about) if told else None
 
     def propensity(
         self, queries: Log, asof: NDArray[np.int64], horizons_days: NDArray[np.float64]
