@@ -10,7 +10,7 @@ import torch
 from scipy.stats import lognorm, nbinom
 
 from regard.model.horizon import HorizonHead, loss
-from regard.model.runtime.horizon import Facts, Head, Inputs, Tuning
+from regard.model.runtime.horizon import MOST_ORDERS, Facts, Head, Inputs, Tuning
 from regard.sequences.aggregates import Aggregates
 
 DAYS = np.array([1.0, 7.0, 30.0, 90.0, 365.0, 3_650.0])
@@ -78,6 +78,17 @@ def test_the_chance_of_an_order_is_that_of_the_count() -> None:
     told = head(known).forecast(known, DAYS)
     quiet = nbinom.pmf(0, told.shape, told.shape / (told.shape + told.busy))
     np.testing.assert_allclose(1 - told.p_order, 1 - told.alive + told.alive * quiet, rtol=1e-6, atol=1e-12)
+
+
+def test_quantiles_of_orders_are_those_of_nobody_left_or_a_negative_binomial() -> None:
+    told = head(facts()).forecast(facts(), DAYS[:5])
+    for quantile in (0.1, 0.5, 0.9):
+        at = told.orders_at(quantile)
+        shares = told.shape, told.shape / (told.shape + told.busy)
+        below = [1 - told.alive + told.alive * nbinom.cdf(count, *shares) for count in (at, at - 1)]
+        found = at < MOST_ORDERS
+        assert found.any() and np.all(below[0][found] >= quantile - 1e-9)
+        assert np.all(below[1][at > 0] <= quantile + 1e-9)
 
 
 def test_quantiles_of_spend_are_those_of_nothing_or_a_lognormal_with_the_expected_mean() -> None:

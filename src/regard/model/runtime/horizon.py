@@ -38,7 +38,10 @@ ANSWERS = ("churn", "orders", "spend")
 """What a head is compared on, and may be replaced in, one by one."""
 
 SPEND_RANGE = (0.1, 0.9)
-"""Quantiles between which spend lies four times out of five."""
+"""Quantiles between which spend and orders lie four times out of five."""
+
+MOST_ORDERS = 400
+"""Orders beyond which no quantile is looked for: more than one a day for a year."""
 
 SEARCHED_DAYS = (0.25, 3_650.0)
 """The next order is looked for between six hours and ten years ahead."""
@@ -59,12 +62,15 @@ class Outlook:
 
     Args:
         p_order: float64 [Q, K] chance of an order; churn is what it lacks to 1. orders: [Q, K] expected days with an order.
+        orders_low, orders_high: [Q, K], four times out of five there are so many.
         spend: [Q, K] expected money. spend_low, spend_high: [Q, K], four times out of five spend lies between (SPEND_RANGE).
         next_order_days: [Q] days after which an order is as likely as not to have come; infinite where it never gets there.
     """
 
     p_order: NDArray[np.float64]
     orders: NDArray[np.float64]
+    orders_low: NDArray[np.float64]
+    orders_high: NDArray[np.float64]
     spend: NDArray[np.float64]
     spend_low: NDArray[np.float64]
     spend_high: NDArray[np.float64]
@@ -181,6 +187,21 @@ class Forecast:
     def spend(self) -> NDArray[np.float64]:
         """[N, K], expected money."""
         return np.asarray(self.mean * self.value)
+
+    def orders_at(self, quantile: float) -> NDArray[np.float64]:
+        """[N, K], the orders that are not exceeded with this chance: the customer stopped, or orders are negative binomial."""
+        share = self.busy / (self.busy + self.shape)
+        term = np.exp(self.shape * np.log1p(-share))
+        below = 1 - self.alive + self.alive * term
+        found = np.zeros(self.busy.shape)
+        for count in range(1, MOST_ORDERS + 1):
+            more = below < quantile
+            if not more.any():
+                break
+            found += more
+            term = term * share * (self.shape + count - 1) / count
+            below = below + self.alive * term
+        return found
 
     def spend_at(self, quantile: float) -> NDArray[np.float64]:
         """[N, K], the money that is not exceeded with this chance."""
@@ -309,25 +330,33 @@ class HorizonModel:
         Raises:
             UsageError: a horizon is not positive, or the log has no clock.
         """
+        return self.outlook(self.facts(queries, asof), horizons_days)
+
+    def facts(self, queries: Log, asof: NDArray[np.int64]) -> Facts:
+        """What the heads read of the customers; arguments as in `predict`."""
+        return facts_of(queries, asof, target=self.target, states=self._wanted_states)
+
+    def outlook(self, facts: Facts, horizons_days: NDArray[np.floating[Any]]) -> Outlook:
+        """`predict` from what was read already."""
         days = np.asarray(horizons_days, dtype=np.float64)
         if not len(days) or not np.all(days > 0):
             raise UsageError("horizons must be positive days", hint="30, 60 and 90, for example")
-        facts = facts_of(queries, asof, target=self.target, states=self._wanted_states, about=self._wanted_about)
         buyers = np.flatnonzero(facts.bought > 0)
         known = facts.take(buyers)
         told = {name: self.heads[name].forecast(known, days) for name in set(self.answers.values())}
         churn, orders, spend = (told[self.answers[answer]] for answer in ANSWERS)
+        few, many = (orders.orders_at(quantile) for quantile in SPEND_RANGE)
         low, high = (spend.spend_at(quantile) for quantile in SPEND_RANGE)
         parts = [
-            churn.p_order,
-            orders.mean,
+            churn.p_order, orders.mean, few, many,
             *(part if self.money else part * np.nan for part in (spend.spend, low, high)),
-        ]
-        parts.append(self._next_order(known)[:, None])
-        p_order, mean, money, low, high, ahead = (_filled(part, buyers, len(queries)) for part in parts)
+            self._next_order(known)[:, None],
+        ]  # fmt: skip
+        p_order, mean, few, many, money, low, high, ahead = (_filled(part, buyers, len(facts)) for part in parts)
         return Outlook(
-            p_order=p_order, orders=mean, spend=money, spend_low=low, spend_high=high, next_order_days=ahead[:, 0]
-        )
+            p_order=p_order, orders=mean, orders_low=few, orders_high=many, spend=money, spend_low=low, spend_high=high,
+            next_order_days=ahead[:, 0],
+        )  # fmt: skip
 
     def _next_order(self, facts: Facts) -> NDArray[np.float64]:
         days = np.geomspace(*SEARCHED_DAYS, 49)
