@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 import regard
 from regard.cli.app import run
+from regard.workspace import leaving
 
 SCHEMAS = Path(regard.__file__).parent / "schemas"
 
@@ -63,5 +64,19 @@ def test_training_without_them_says_so(folder: Path, stand_in: None, capsys: pyt
     report = checked("train", told(capsys, *words, "--json"))
     assert report["left_out"]["customers"] >= 1
     shown = told(capsys, *words)
-    assert ("left out of training" in shown and "to say what that changes" in shown) or "NDCG@10 of" in shown
+    told_so = "to say what that changes" in shown or "validation NDCG@10 of" in shown
+    assert "left out of training" in shown and told_so
     assert checked("train", told(capsys, "train", folder, "--steps", 12, "--json"))["left_out"] is None
+
+
+def test_what_leaving_out_changed_is_called_a_figure_of_validation(
+    folder: Path, stand_in: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leaving, "LEAST_ASKED", 5)
+    words = ("train", folder, "--steps", 12, "--leave-out-anomalies")
+    assert "validation NDCG@10 of" in told(capsys, *words)
+    settings = folder / "regard.toml"
+    settings.write_text(settings.read_text("utf-8").replace('language = "en"', 'language = "zh"'), encoding="utf-8")
+    assert "位顾客的验证 NDCG@10：" in told(capsys, *words)
+    about = json.loads((SCHEMAS / "train.json").read_text("utf-8"))["properties"]["left_out"]["properties"]["change"]
+    assert "validation" in about["description"]

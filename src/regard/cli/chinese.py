@@ -89,9 +89,9 @@ CHINESE = {
     "loss": "下降",
     "{n} unusual customer left out of training|{n} unusual customers left out of training": "{n} 位异常顾客不参与训练",
     "too few customers to say what that changes": "顾客太少，无法说明这带来的变化",
-    "NDCG@10 of {n} other customer: {without} without them, {with} with them, difference {difference} ({interval})|"
-    "NDCG@10 of {n} other customers: {without} without them, {with} with them, difference {difference} ({interval})": (
-        "其余 {n} 位顾客的 NDCG@10：不含他们时 {without}，包含时 {with}，差值 {difference}（{interval}）"
+    "validation NDCG@10 of {n} other customer: {without} without them, {with} with them, difference {difference} ({interval})|"
+    "validation NDCG@10 of {n} other customers: {without} without them, {with} with them, difference {difference} ({interval})": (
+        "其余 {n} 位顾客的验证 NDCG@10：不含他们时 {without}，包含时 {with}，差值 {difference}（{interval}）"
     ),
     "{answer} ahead: from {source}": "未来{answer}：由{source}给出",
     "; better than the model: {rules}": "；优于模型的简单规则：{rules}",

@@ -111,8 +111,8 @@ def _left_out(out: Console, left_out: dict[str, Any] | None, say: Words) -> None
     found = {name: left_out["change"][name] for name in ("with", "without", "difference")}
     figures = {name: _number(each["mean"], "+" if name == "difference" else "") for name, each in found.items()}
     told = say.count(
-        "NDCG@10 of {n} other customer: {without} without them, {with} with them, difference {difference} ({interval})|"
-        "NDCG@10 of {n} other customers: {without} without them, {with} with them, difference {difference} ({interval})",
+        "validation NDCG@10 of {n} other customer: {without} without them, {with} with them, difference {difference} ({interval})|"
+        "validation NDCG@10 of {n} other customers: {without} without them, {with} with them, difference {difference} ({interval})",
         found["difference"]["n"],
         interval=_interval(found["difference"], say, "+"),
         **figures,

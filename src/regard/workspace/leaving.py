@@ -76,7 +76,8 @@ def change(
     customers.
 
     Anomalies are those known at the cut. Both trainings see everything else before it, and both are asked the same
-    questions, about customers who are in both.
+    questions, about customers who are in both. By these questions each chooses when to stop as well, so that the two can be
+    compared and neither tells how well a model does on questions of which it knew nothing.
 
     Args:
         data: the events. fit: `regard.training.fit`. load: reads what it wrote. how: steps, seed, device of both.

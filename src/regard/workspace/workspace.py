@@ -28,6 +28,7 @@ from regard.workspace.data import Data
 from regard.workspace.explaining import explained
 from regard.workspace.learning import TrainReport
 from regard.workspace.models import Models
+from regard.workspace.profiled import Profiled
 from regard.workspace.segmented import Segmented
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def open(folder: str | Path) -> Workspace:
     return Workspace(path, Store.open(path))
 
 
-class Workspace(Segmented):
+class Workspace(Profiled, Segmented):
     """One shop: its events, its models, its answers. Get one from `regard.open`.
 
     >>> import tempfile, pyarrow

@@ -1,0 +1,100 @@
+"""Profiling: the profile of one customer of a workspace, or of everybody; what everybody is like is looked at once."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+
+from regard.customers.profile import Base, Profile, Written, profile, write
+from regard.customers.profile.base import Foresees
+from regard.errors import InputError, ModelError, UsageError
+from regard.insight.ranker import Model
+from regard.insight.shop import Shop
+from regard.progress import Progress
+from regard.sequences.log import DAY
+from regard.workspace.answering import Answering
+from regard.workspace.data import Data
+from regard.workspace.models import Models
+
+AGO = 7
+"""Days before the moment with which a profile is compared."""
+
+NEAREST = 200_000
+"""Ids among which the nearest to an unknown one is looked for: more would take longer than reading the answer."""
+
+
+class Profiling:
+    """Keeps what everybody is like until the store or the model changes.
+
+    Args: data: the events. models: the registry. answering: makes the shop. load: reads a model's folder.
+    """
+
+    def __init__(self, data: Data, models: Models, answering: Answering, load: Callable[[Path], Model]) -> None:
+        self._data, self._models, self._answering, self._load = data, models, answering, load
+        self._kept: tuple[int, object, Base, Base | None] | None = None
+
+    def one(self, customer: str, *, model: str | None = None, language: str | None = None) -> Profile:
+        """The profile of one customer, beside what it was a week ago.
+
+        Raises:
+            InputError: nobody has that id. ConsentError: the customer has not consented. ModelError: the model is missing.
+        """
+        self._data.must_consent([customer])
+        shop, notes = self._answering.shop(model=model, language=language)
+        code = shop.log.customers.code(customer)
+        if code < 0 or not shop.log.lengths[code]:
+            raise _unknown(shop, customer)
+        base, before = self._bases(shop)
+        return profile(
+            shop,
+            base,
+            code,
+            before=before,
+            version=self._version(shop),
+            currency=self._data.config.currency,
+            notes=notes,
+        )
+
+    def everybody(self, path: Path, *, model: str | None = None, progress: Progress) -> Written:
+        """Everybody's profile into a Parquet file.
+
+        Raises:
+            UsageError: the file's name does not end in .parquet. WorkspaceError: it cannot be written.
+        """
+        if path.suffix.lower() != ".parquet":
+            better = path.with_suffix(".parquet").name
+            raise UsageError(f"{path} would be a Parquet file under another name", hint=f"name it {better}")
+        shop, _ = self._answering.shop(model=model)
+        return write(shop, self._bases(shop)[0], path, version=self._version(shop), progress=progress)
+
+    def _version(self, shop: Shop) -> str | None:
+        return shop.ranker.version if shop.ranker else None
+
+    def _bases(self, shop: Shop) -> tuple[Base, Base | None]:
+        """Everybody now, and AGO days ago where the log goes back so far."""
+        version, scorer = self._data.version, shop.ranker.scorer if shop.ranker else None
+        if self._kept is None or self._kept[0] != version or self._kept[1] is not scorer:
+            horizon = self._horizon(shop)
+            base = Base(shop=shop, at=shop.now, anomalies=self._data.anomalies(), horizon=horizon).warm()
+            then = shop.now - AGO * DAY
+            timed = shop.log.clock == "clock" and bool((shop.log.time <= then).any())
+            before = Base(shop=shop, at=then, horizon=horizon).warm() if timed else None
+            self._kept = version, scorer, base, before
+        return self._kept[2], self._kept[3]
+
+    def _horizon(self, shop: Shop) -> Foresees | None:
+        """Of the model that answers; of the newest that has one where counting answers, which foresees nothing."""
+        found: Foresees | None = getattr(shop.model, "horizon", None)
+        if found is not None or shop.model is not None:
+            return found
+        for entry in self._models.all():
+            with contextlib.suppress(ModelError):
+                found = found or getattr(self._load(entry.folder), "horizon", None)
+        return found
+
+
+def _unknown(shop: Shop, customer: str) -> InputError:
+    near = difflib.get_close_matches(customer, shop.log.customers.ids.to_pylist()[:NEAREST], n=1, cutoff=0.0)
+    return InputError(f"no customer '{customer}'", hint=f"did you mean '{near[0]}'?" if near else "ingest events first")
