@@ -334,7 +334,7 @@ class HorizonModel:
 
     def facts(self, queries: Log, asof: NDArray[np.int64]) -> Facts:
         """What the heads read of the customers; arguments as in `predict`."""
-        return facts_of(queries, asof, target=self.target, states=self._wanted_states)
+        return facts_of(queries, asof, target=self.target, states=self._wanted_states, about=self._wanted_about)
 
     def outlook(self, facts: Facts, horizons_days: NDArray[np.floating[Any]]) -> Outlook:
         """`predict` from what was read already."""
