@@ -148,6 +148,16 @@ CHINESE = {
         "隐去五分之一的种子人群，其中 {found} 出现在找到的前 {n} 位里；随机为 {chance}。"
     ),
     "{n} of the seed left out|{n} of the seed left out": "种子人群中有 {n} 位未采用",
+    # profile
+    "profile": "客户画像",
+    "as of {day}": "截至 {day}",
+    "found": "结果",
+    "how sure": "把握",
+    "rests on": "依据",
+    "{n} event|{n} events": "{n} 个事件",
+    "{people} in {path}": "{people}，写入 {path}",
+    "What changed since {day}": "自 {day} 以来的变化",
+    "  nothing worth telling": "  没有值得一提的变化",
     # recommend, similar, intent, explain
     "Without these, it would stand at place {rank}:": "没有这些事件，它会排在第 {rank} 位：",
     "Chance to buy within {days} days": "{days} 天内购买的可能性",
@@ -298,6 +308,8 @@ TOLD = {
     "chances to buy": "购买概率",
     "reasons": "理由",
     "recommending": "推荐",
+    "profiling": "生成画像",
+    "{} customer(s)": "{} 位顾客",
     "report": "生成报告",
     "{} step(s), best after {}": "{} 步，最佳在第 {} 步",
     "{} step(s), NDCG@10 {} on the last slice": "{} 步，最后一段的 NDCG@10 为 {}",
