@@ -36,7 +36,7 @@ def intent(given: Given) -> Iterator[Column]:
     yield _decision(given)
 
 
-def _chances(given: Given) -> tuple[Floats, float]:
+def _chances(given: Given) -> tuple[Floats, Floats | float]:
     """float64 [Q, K], never falling, and the share of the history that they rest on: none where only everybody's rate is known."""
     shop, days = given.shop, np.array(INTENT_DAYS, dtype=np.float64)
     if shop.model is None or shop.ranker is None:
@@ -44,7 +44,8 @@ def _chances(given: Given) -> tuple[Floats, float]:
         return np.maximum.accumulate(told, axis=1), 0.0
     told = np.asarray(shop.model.propensity(shop.ranker.aligned(given.log), given.asof, days), dtype=np.float64)
     told[given.log.lengths == 0] = np.nan
-    return np.maximum.accumulate(told, axis=1), 1.0
+    most = shop.model.card.get("settings", {}).get("length", np.inf)  # events that the encoder reads, the latest ones
+    return np.maximum.accumulate(told, axis=1), np.minimum(most / np.maximum(given.log.lengths, 1), 1.0)
 
 
 def _decision(given: Given) -> Column:
