@@ -104,7 +104,7 @@ def _member(lessons: Lessons, recipe: Recipe, x: torch.Tensor, *, seed: int) -> 
     value = float(np.log(max(spend.clip(0).sum(), 1.0) / max(orders.sum(), 1.0)))
     scale = max(1.0, float(facts.age.mean()) / 2)
     net = HorizonHead(x.shape[1], width=recipe.width, scale_days=scale, value=value)
-    optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=DECAY)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=DECAY, fused=True)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=recipe.steps, pct_start=0.1)
     for _ in range(recipe.steps):
         rows = rng.integers(0, len(lessons), BATCH)
