@@ -96,5 +96,9 @@ class Profiling:
 
 
 def _unknown(shop: Shop, customer: str) -> InputError:
-    near = difflib.get_close_matches(customer, shop.log.customers.ids.to_pylist()[:NEAREST], n=1, cutoff=0.0)
-    return InputError(f"no customer '{customer}'", hint=f"did you mean '{near[0]}'?" if near else "ingest events first")
+    ids = shop.log.customers.ids.slice(0, NEAREST).to_pylist()
+    if not ids:
+        return InputError(f"no customer '{customer}'", hint="there are no events yet: regard ingest takes them in")
+    near = difflib.get_close_matches(customer, ids, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"ids here look like '{ids[0]}'"
+    return InputError(f"no customer '{customer}'", hint=hint)
