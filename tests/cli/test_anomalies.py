@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from jsonschema import Draft202012Validator
@@ -13,6 +14,7 @@ from jsonschema import Draft202012Validator
 import regard
 from regard.cli.app import run
 from regard.workspace import leaving
+from regard.workspace.data import Data
 
 SCHEMAS = Path(regard.__file__).parent / "schemas"
 
@@ -51,6 +53,32 @@ def test_who_stands_out_is_told_with_events(folder: Path, capsys: pytest.Capture
     shown = told(capsys, "anomalies", folder, "robot")
     assert "--leave-out-anomalies" in shown and "30 of 30 events are on one item" in " ".join(shown.split())
     assert "位异常顾客" in told(capsys, "anomalies", folder, "--lang", "zh")
+
+
+def test_of_one_customer_every_kind_is_told_and_whether_it_is_beyond_the_limit(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    every = checked("anomalies", told(capsys, "anomalies", folder, "-n", 1, "--json"))
+    assert len(every["anomalies"]) == 1 and every["no_sign"] == []
+    found = Data(regard.open(folder).store).anomalies()
+    usual = found.log.customers.id(int(np.flatnonzero((found.score > 0) & ~found.flagged)[0]))
+    shown = told(capsys, "anomalies", folder, usual)
+    assert f"How unusual {usual} is, kind by kind  0.50 is the shop's own limit" in shown
+    assert "unusual customer" not in shown and " yes " not in shown and "--leave-out-anomalies" not in shown
+    assert " no " in shown
+    robot = told(capsys, "anomalies", folder, "robot", "-n", 1, "--lang", "zh")
+    assert "超出界限" in robot and robot.count(" 是 ") == 1 and " 否 " not in robot and "未见：" in robot
+
+
+def test_a_shop_without_events_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    regard.init(tmp_path / "new")
+    for customer in ([], ["ann"]):
+        with pytest.raises(SystemExit) as end:
+            run(["anomalies", str(tmp_path / "new"), *customer])
+        said = capsys.readouterr()
+        assert end.value.code == 1 and "there are no events" in said.err and "regard ingest" in said.err
+        assert said.out == ""
 
 
 def test_nobody_of_that_name_is_an_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -94,6 +94,10 @@ def test_the_unusual_is_reported_with_its_events(data: Data) -> None:
     assert all(anomaly["events"] for anomaly in told["anomalies"])
     one = oddities.report(data.anomalies(), "robot-1", 5, "en")
     assert {anomaly.customer for anomaly in one.anomalies} == {"robot-1"} and len(one.anomalies) >= 2
+    signs = [anomaly.kind for anomaly in one.anomalies]
+    assert not set(signs) & set(one.no_sign) and {*signs, *one.no_sign} == set(one.kinds)
+    first = oddities.report(data.anomalies(), "robot-1", 1, "en")
+    assert [anomaly.kind for anomaly in first.anomalies] == signs[:1] and first.no_sign == one.no_sign
     with pytest.raises(InputError, match="nobody"):
         oddities.report(data.anomalies(), "nobody", 5, "en")
     with pytest.raises(UsageError):

@@ -108,6 +108,13 @@ CHINESE = {
     # anomalies
     "{n} unusual customer|{n} unusual customers": "{n} 位异常顾客",
     "nobody stands out": "没有异常的顾客",
+    "How unusual {customer} is, kind by kind": "{customer} 各类行为的异常程度",
+    "{limit} is the shop's own limit": "{limit} 为本店界限",
+    "kind": "类型",
+    "beyond the limit": "超出界限",
+    "yes": "是",
+    "no": "否",
+    "no sign of: {kinds}": "未见：{kinds}",
     "not looked for: {kind}, as {why}": "未检查：{kind}，因为{why}",
     "Days unlike those before": "与以往不同的日子",
     "Columns whose values shift": "取值发生偏移的列",

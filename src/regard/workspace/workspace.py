@@ -250,10 +250,12 @@ class Workspace(Profiled, Segmented):
         """Customers unlike the shop's own, days and columns unlike their past, and the events that show it.
 
         Args:
-            customer: id; None = the n most unusual of all. language: of the reasons; None = the workspace's.
+            customer: id; None = all.
+            n: how many of the most unusual customers are told; of one, how many of the eight kinds.
+            language: of the reasons; None = the workspace's.
 
         Raises:
-            InputError: nobody has that id.
+            InputError: nobody has that id, or there are no events.
             ConsentError: the customer has not consented.
             UsageError: n is below one.
         """
