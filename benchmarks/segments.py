@@ -126,9 +126,9 @@ def _run(shop: _Shop, back: int, days: int, seed: int) -> dict[str, Any]:
     before = log.customers.codes(log_later.customers.ids.to_pylist())
     same = (before >= 0) & (np.append(log.lengths, -1)[before] == log_later.lengths)
     fresh, segments = cluster(second.states), found(first)
-    again = refit(segments, second, fresh, unchanged=same)
+    again = refit(segments, second, unchanged=same)
     plain = found(rfm)
-    plainly = refit(plain, rfm_later, cluster(rfm_later.states), unchanged=same)
+    plainly = refit(plain, rfm_later, unchanged=same)
     was = np.where(before >= 0, segments.label[before], -1)[same]
     outcomes = (
         _outcome(segments, _stays(segments, again.segments, second, same)),

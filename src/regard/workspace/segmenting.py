@@ -261,7 +261,7 @@ class Segmenting:
         else:
             before = former.segments.customers.codes(people.customers.ids.to_pylist())
             unchanged = (before >= 0) & (np.append(former.events, -1)[before] == events)
-            change = room.refit(former.segments, people, room.cluster(people.states), unchanged=unchanged)
+            change = room.refit(former.segments, people, unchanged=unchanged)
             segments = change.segments
         old = {} if former is None else dict(zip(former.segments.ids, former.names, strict=True))
         called = room.names(

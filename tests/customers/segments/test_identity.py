@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ortho_group
 
-from regard.customers.segments.clusters import Clusters, Settings, cluster
+from regard.customers.segments.clusters import Clusters, Settings
 from regard.customers.segments.identity import Segments, _renewed, brought, found, refit
 from regard.customers.segments.moves import Flow, Moves
 from regard.customers.segments.people import People
@@ -62,7 +62,7 @@ def test_week_upon_week_of_noise_does_not_draw_customers_together(former: Segmen
 
 def test_customers_keep_their_segments_in_a_turned_space(former: Segments) -> None:
     people = _turned(_people(np.repeat([0, 1, 2], [150, 100, 70])))
-    again = refit(former, people, cluster(people.states, QUICK))
+    again = refit(former, people, settings=QUICK)
     assert again.segments.ids == former.ids == ("s1", "s2", "s3")
     assert not again.renewed and again.stayed > 0.98
     assert [change.kind for change in again.log] == ["kept"] * 3
@@ -74,7 +74,7 @@ def test_flows_count_every_present_customer_once(former: Segments) -> None:
     ids = [f"c{n}" for n in range(10, 320)] + [f"new{n}" for n in range(20)]
     moved = np.arange(len(who)) < 15
     people = _turned(_people(np.where(moved, 1, who), ids=ids))
-    again = refit(former, people, cluster(people.states, QUICK), unchanged=~moved)
+    again = refit(former, people, unchanged=~moved, settings=QUICK)
     moves = again.moves
     assert moves.customers.sum() == len(people)
     assert moves.customers[-1].sum() == 20  # new customers
@@ -87,8 +87,7 @@ def test_who_moved_is_not_counted_as_having_stayed(former: Segments) -> None:
     who = np.repeat([0, 1, 2], [150, 100, 70])
     moved = np.arange(len(who)) < 30
     people = _people(np.where(moved, 1, who), seed=1)
-    fresh = cluster(people.states, QUICK)
-    told, untold = (refit(former, people, fresh, unchanged=flag) for flag in (~moved, None))
+    told, untold = (refit(former, people, unchanged=flag, settings=QUICK) for flag in (~moved, None))
     assert told.stayed > 0.99
     assert untold.stayed == pytest.approx(1 - 30 / len(who), abs=0.02)
 
@@ -96,7 +95,7 @@ def test_who_moved_is_not_counted_as_having_stayed(former: Segments) -> None:
 def test_segments_that_a_fresh_look_no_longer_finds_give_way() -> None:
     before = found(_people(np.arange(300) % 2), QUICK)
     people = _people(2 + np.arange(300) // 2 % 5)
-    again = refit(before, people, cluster(people.states, QUICK))
+    again = refit(before, people, settings=QUICK)
     assert again.renewed and len(again.segments) == 5
     assert not set(again.segments.ids) & set(before.ids)
     assert {change.kind for change in again.log} == {"ended", "new"}
@@ -132,7 +131,7 @@ def test_spaces_that_cannot_be_compared_are_matched_by_who_is_in_them(former: Se
     ids = [f"c{n}" if n % 150 < known else f"new{n}" for n in range(320)]
     people = _people(who, ids=ids)
     people = replace(people, states=people.states[:, :width])
-    again = refit(former, people, cluster(people.states, QUICK))
+    again = refit(former, people, settings=QUICK)
     assert again.renewed and again.stayed > 0.95
     assert set(again.segments.ids) == set(former.ids)
     places = [ids.index(name) for name in ("c0", "c151")]

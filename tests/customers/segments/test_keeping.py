@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from regard.customers.segments.clusters import Settings, cluster
+from regard.customers.segments.clusters import Settings
 from regard.customers.segments.identity import found, refit
 from regard.customers.segments.keeping import Fit, read, write
 from regard.customers.segments.naming import Name
@@ -26,7 +26,7 @@ def people() -> People:
 
 def test_what_is_written_is_read(people: People, tmp_path: Path) -> None:
     first = found(people, QUICK)
-    change = refit(first, people, cluster(people.states, QUICK))
+    change = refit(first, people, settings=QUICK)
     names = tuple(Name(en=f"a{n}", zh=f"客群{n}", words=("a",)) for n in range(len(change.segments)))
     for fit in (
         Fit(segments=first, events=np.arange(120), names=names, refit=None),

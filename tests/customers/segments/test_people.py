@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regard.customers.segments.card import cards
-from regard.customers.segments.clusters import Settings, cluster
+from regard.customers.segments.clusters import Settings
 from regard.customers.segments.identity import found, refit
 from regard.customers.segments.lookalike import expand
 from regard.customers.segments.people import People
@@ -29,7 +29,7 @@ def _everything(people: People) -> str:
     label = np.where(people.states[:, 0] > 0, 0, 1)
     traits = Traits.of(people)
     segments = found(people, QUICK)
-    again = refit(segments, people, cluster(people.states, QUICK))
+    again = refit(segments, people, settings=QUICK)
     rule = Rule.of("old", "age > 30")
     rfm = grid(people.value, people.value, people.value)
     told = [

@@ -67,15 +67,8 @@ class Clusters:
 
     def assign(self, states: NDArray[np.float32]) -> NDArray[np.int64]:
         """int64 [M], the offered cluster of each state, -1 for none. states: float32 [M, D], of the same encoder."""
-        return assigned(self.space, self.centroids, self.offered, states)
-
-
-def assigned(
-    space: Space, centroids: NDArray[np.float32], offered: int, states: NDArray[np.float32]
-) -> NDArray[np.int64]:
-    """int64 [N], the nearest centroid of each state where that is among the first `offered`, else -1."""
-    label = nearest(space.points(states), centroids)[0]
-    return np.where(label < offered, label, -1)
+        label = nearest(self.space.points(states), self.centroids)[0]
+        return np.where(label < self.offered, label, -1)
 
 
 def cluster(states: NDArray[np.float32], settings: Settings | None = None) -> Clusters:
@@ -113,7 +106,7 @@ def cluster(states: NDArray[np.float32], settings: Settings | None = None) -> Cl
         space, count = candidates[place]
         trials.append((space, _try(space, count, states[rows], how.rerun, random)))
     space, trial = max(trials, key=lambda one: _tell(one[1], how.bar))
-    return _proved(space, trial, states, rows, how, random)
+    return _proved(space, trial, states, how, random)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -144,26 +137,34 @@ def _tell(trial: _Trial, bar: float) -> float:
 
 
 def _proved(
-    space: Space,
-    trial: _Trial,
-    states: NDArray[np.float32],
-    rows: NDArray[np.int64],
-    how: Settings,
-    random: np.random.Generator,
+    space: Space, trial: _Trial, states: NDArray[np.float32], how: Settings, random: np.random.Generator
 ) -> Clusters:
     """The chosen clusters over everybody, with a stability on fresh draws."""
     order = np.lexsort((-trial.share, trial.stability < how.bar))
-    points = space.points(states)
-    centroids = lloyd(points, trial.centroids[order])[0]
+    centroids = lloyd(space.points(states), trial.centroids[order])[0]
     offered = int((trial.stability >= how.bar).sum())
-    label = nearest(points, centroids)[0]
+    label, stability = proven(space, centroids, states, how, random)
     return Clusters(
-        space=space,
-        centroids=centroids,
-        offered=offered,
-        label=np.where(label < offered, label, -1),
-        stability=bootstrap(points[rows], label[rows], len(centroids), random, draws=how.proof),
-    )
+        space=space, centroids=centroids, offered=offered, label=np.where(label < offered, label, -1),
+        stability=stability,
+    )  # fmt: skip
+
+
+def proven(
+    space: Space,
+    centroids: NDArray[np.float32],
+    states: NDArray[np.float32],
+    how: Settings,
+    random: np.random.Generator,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The nearest centroid of everybody, int64 [N], and the stability of each cluster on fresh draws, float64 [K].
+
+    Args: centroids: float32 [K, P]. states: float32 [N, D]. how: `sample` and `proof` of it. random: what is drawn with.
+    """
+    points = space.points(states)
+    label = nearest(points, centroids)[0]
+    rows = np.sort(random.permutation(len(points))[: how.sample])
+    return label, bootstrap(points[rows], label[rows], len(centroids), random, draws=how.proof)
 
 
 def bootstrap(

@@ -6,9 +6,12 @@ that fits them best, shrunk towards a mere turn (orthogonal Procrustes, Schönem
 the spread they had (optimal transport between Gaussians). Everybody is then assigned to the former centroids. No rule
 holds anybody where they were: who keeps doing the same keeps the segment because the centroid stands still.
 
-Clusters are also looked for afresh. Where most customers lie in segments that a fresh look no longer finds, or the two
-spaces cannot be compared, the fresh clusters take over, matched one to one by overlap (the Hungarian method on
-Jaccard); what survives, splits, merges, ends and is new is told apart as in MONIC (Spiliopoulou et al. 2006).
+Whether the segments are still there is asked as when they were found: other samples of the customers, clustered into as
+many, find them again or not (bootstrap Jaccard). A fresh search would not tell, for it may choose another number of
+clusters that says as much. Where most customers lie in segments that have dissolved or hold other customers than they
+did, or the two spaces cannot be compared, clusters are searched for afresh and matched one to one by overlap (the
+Hungarian method on Jaccard); what survives, splits, merges, ends and is new is told apart as in MONIC (Spiliopoulou et
+al. 2006).
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, optimize
 
-from regard.customers.segments.clusters import Clusters, Settings, assigned, cluster, jaccard, overlap
+from regard.customers.segments.clusters import Clusters, Settings, cluster, jaccard, overlap, proven
 from regard.customers.segments.moves import ABSENT, NOWHERE, Moves
 from regard.customers.segments.people import People
 from regard.customers.segments.space import Space, unit
@@ -77,7 +80,7 @@ class Change(Plain):
 
     Args:
         kind: 'kept', 'new', 'ended', 'split' or 'merged'. before, after: the ids it concerns.
-        jaccard: of a segment that is kept with what a fresh look at all customers finds; None for the other kinds.
+        jaccard: of a segment that is kept, with what it was, over the customers in both fits; None for the other kinds.
     """
 
     kind: Kind
@@ -118,32 +121,34 @@ def found(people: People, settings: Settings | None = None, *, number: int = 0) 
     return _segments(clusters, ids, number + len(ids), people.customers, unit(people.states))
 
 
-def refit(former: Segments, people: People, fresh: Clusters, *, unchanged: NDArray[np.bool_] | None = None) -> Refit:
+def refit(
+    former: Segments, people: People, *, unchanged: NDArray[np.bool_] | None = None, settings: Settings | None = None
+) -> Refit:
     """The segments of a refitted model, with the ids of the former ones.
 
     Args:
-        former: of the fit before. people: with states of the fit after. fresh: `cluster(people.states)`, a fresh look.
+        former: of the fit before. people: with states of the fit after.
         unchanged: bool [N], customers without an event since; they tell how the space was turned, and whether they stay
             is counted. None = unknown: everybody tells.
+        settings: of `cluster`.
+
+    Raises:
+        UsageError: as `cluster`, where clusters are searched for afresh.
     """
+    how = settings or Settings()
     same = np.ones(len(people), dtype=bool) if unchanged is None else unchanged
     before = former.customers.codes(people.customers.ids.to_pylist())
-    held = _held(former, people, np.where(same, before, -1))
-    again = (
-        np.zeros(0) if held is None else jaccard(held.label, fresh.label, len(held), fresh.offered).max(1, initial=0)
-    )
-    if held is None or _lost(held, again):
-        segments, log = _renewed(former, before, fresh, people)
+    known = same & (before >= 0)
+    held = _held(former, people, np.where(known, before, -1), how)
+    if held is None or _lost(held, alike := _alike(former, held, before, known)):
+        segments, log = _renewed(former, before, cluster(people.states, how), people)
     else:
-        segments, log = (
-            held,
-            tuple(
-                Change(kind="kept", before=(name,), after=(name,), jaccard=float(alike))
-                for name, alike in zip(held.ids, again, strict=True)
-            ),
+        segments = held
+        log = tuple(
+            Change(kind="kept", before=(name,), after=(name,), jaccard=float(value))
+            for name, value in zip(held.ids, alike, strict=True)
         )
     was = np.where(before >= 0, former.label[before], ABSENT)
-    known = same & (before >= 0)
     return Refit(
         segments=segments,
         renewed=segments is not held,
@@ -153,7 +158,7 @@ def refit(former: Segments, people: People, fresh: Clusters, *, unchanged: NDArr
     )
 
 
-def _held(former: Segments, people: People, anchor: NDArray[np.int64]) -> Segments | None:
+def _held(former: Segments, people: People, anchor: NDArray[np.int64], how: Settings) -> Segments | None:
     """The former segments with the customers of today; None where the two spaces cannot be compared.
 
     Args: anchor: int64 [N], each customer's row of the former fit, -1 for who tells nothing of how the space turned.
@@ -162,14 +167,25 @@ def _held(former: Segments, people: People, anchor: NDArray[np.int64]) -> Segmen
     if people.states.shape[1] != width or (anchor >= 0).sum() < ANCHORS * width:
         return None
     states = brought(former, people.states, anchor)
-    label = assigned(former.space, former.centroids, len(former), states)
-    return replace(former, customers=people.customers, states=states, label=label)
+    label, stability = proven(former.space, former.centroids, states, how, np.random.default_rng(how.seed))
+    return replace(
+        former, customers=people.customers, states=states, stability=stability[: len(former)],
+        label=np.where(label < len(former), label, NOWHERE),
+    )  # fmt: skip
 
 
-def _lost(held: Segments, again: NDArray[np.float64]) -> bool:
-    """Whether most customers lie in segments that a fresh look does not find. again: float64 [S], Jaccard with it."""
+def _alike(
+    former: Segments, held: Segments, before: NDArray[np.int64], known: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Jaccard of each held segment with what it was, over the customers who tell (bool [N]), float64 [S]."""
+    return np.diag(jaccard(former.label[before[known]], held.label[known], len(former), len(held)))
+
+
+def _lost(held: Segments, alike: NDArray[np.float64]) -> bool:
+    """Whether most customers lie in segments that are dissolved or others than they were; so are those of nobody."""
     size = np.bincount(held.label[held.label >= 0], minlength=len(held))
-    return bool(size[again > SAME].sum() <= SAME * size.sum())
+    there = np.minimum(held.stability, alike) > SAME
+    return bool(size[there].sum() <= SAME * size.sum())
 
 
 def brought(former: Segments, states: NDArray[np.float32], anchor: NDArray[np.int64]) -> NDArray[np.float32]:
