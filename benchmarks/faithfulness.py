@@ -4,7 +4,7 @@
 
 Customers' events are deleted one after the other in the order in which people are told of them, and beside it the latest first and at
 random; the area under what the answer loses is compared, customer by customer. As a check that explanations follow what was learned,
-the same is asked of the model with its weights mixed up at random: how events are then ordered must not be how they were.
+the same is asked of the model with its weights and counts mixed up at random: how events are then ordered must not be how they were.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def shops(folder: str, seed: int) -> tuple[Shop, Shop]:
     plain = Shop.of(log, target=data.target(log), content_of=data.content, table=data.items())
     rng = np.random.default_rng(seed)
     blind = replace(
-        learned, weights=_mixed(learned.weights, rng), graphs={},
+        learned, weights=_mixed(learned.weights, rng), counts=_mixed(learned.counts, rng), graphs={},
         horizon_weights=_mixed(learned.horizon_weights, rng),
     )  # fmt: skip
     first, second = (
@@ -156,7 +156,11 @@ def line(of: str, told: dict[str, Any]) -> str:
         )
         said.append(f"  {group}, {found['n']} customers: {areas}; {changes}")
     alike = told["rank_correlation_with_mixed_weights"]
-    said.append(f"  rank correlation with the effects under mixed weights: {alike['mean']:+.3f}")
+    said.append(
+        "  under mixed weights no event has an effect"
+        if alike["mean"] is None
+        else f"  rank correlation with the effects under mixed weights: {alike['mean']:+.3f}"
+    )
     return "\n".join(said)
 
 

@@ -229,6 +229,19 @@ def test_growth_and_top_ten_and_value_say_what_was_found(script: ModuleType) -> 
     assert "spend Gini +0.1000 (+0.0500 – +0.1500)" in shown
 
 
+def test_reasons_are_shown_for_everybody_and_where_they_say_more_than_the_latest(script: ModuleType) -> None:
+    area = {"area": {"mean": 0.5}}
+    change = {"mean": 0.2, "interval": [0.1, 0.3]}
+    found = {
+        "curves": dict.fromkeys(("explained", "recency", "random"), area),
+        "difference": {"recency": change, "random": change},
+    }
+    told = {"all": found, "not_latest": found, "rank_correlation_with_mixed_weights": {"mean": None}}
+    shown = script.block("faithfulness_retail", {"answers": {"churn_30d": told}, "customers": 7, "command": "c"}, "en")
+    assert "| no order for 30 days | 0.500 | 0.500 | 0.500 | +0.200 (+0.100 – +0.300) |" in shown
+    assert "| no order for 30 days * |" in shown and "7 customers" in shown
+
+
 def test_an_ablation_shows_what_is_kept_before_what_was_tried(script: ModuleType) -> None:
     def row(name: str, kept: bool, mean: float) -> dict[str, Any]:
         change = None if name == "whole" else {"mean": mean - 0.3, "interval": [mean - 0.31, mean - 0.29]}

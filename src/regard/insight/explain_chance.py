@@ -125,7 +125,9 @@ def grounds(shop: Shop, customer: str, of: str, *, n: int = 10) -> Grounds:
 
 
 def answering(shop: Shop, subject: Subject) -> Answering:
-    """What gives the answer: log-odds of the chance, or log(1 + money); of who has not bought, no order and nothing spent.
+    """What gives the answer: log-odds of the chance, or log(1 + money).
+
+    Of whom nothing is left to read, the chance is that of all customers, and nothing is spent.
 
     Raises:
         ModelError: there is no model that answers this.
@@ -135,8 +137,8 @@ def answering(shop: Shop, subject: Subject) -> Answering:
     model, ranker = shop.model, shop.ranker
     if model is None or ranker is None:
         raise ModelError(f"nothing has learned {subject.kind} yet", hint="regard train")
+    base = base_rate(shop, subject.days)
     if subject.kind == "intent":
-        base = base_rate(shop, subject.days)
 
         def intent(histories: Log, asof: NDArray[np.int64]) -> NDArray[np.float64]:
             chance = np.full(len(histories), base)
@@ -158,7 +160,7 @@ def answering(shop: Shop, subject: Subject) -> Answering:
         told = horizon.predict(histories, asof, days)
         if subject.kind == "value":
             return np.log1p(np.nan_to_num(told.spend[:, 0]))
-        return _log_odds(1 - np.nan_to_num(told.p_order[:, 0]))
+        return _log_odds(1 - np.where(np.isnan(told.p_order[:, 0]), base, told.p_order[:, 0]))
 
     return outlook
 
