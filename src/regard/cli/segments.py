@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 TRAITS = 5
 """Rows of what over-indexes that a terminal shows; the JSON has more."""
 
+UNNAMED = "rule"
+"""Id of a rule that was not saved, whose members cannot be asked for."""
+
 SHOWN = 10
 """Lookalikes that a terminal shows."""
 
@@ -91,8 +94,9 @@ def _shown(out: Console, found: Any, folder: str, currency: str, say: Words) -> 
         out.print()
         _grid(out, found.rfm, speech, say)
     _changes(out, found, say)
-    ids = [card.id for card in (*found.segments, *found.rules)] or [cell.cell for cell in found.rfm]
-    if ids and found.rfm:
+    named = [card.id for card in (*found.segments, *found.rules) if card.id != UNNAMED]
+    ids = named or [cell.cell for cell in found.rfm]
+    if ids:
         command = f'regard segments {folder} --members "{ids[0]}" --out members.csv'
         out.print(Text(say("next: {command}", command=command), style="dim"))
 

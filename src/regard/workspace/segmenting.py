@@ -315,7 +315,7 @@ def _name(name: str) -> str:
     told = name.strip()
     if not told or len(told) > NAME_MOST or not told.isprintable():
         raise UsageError("a segment's name is one line of 1 to 80 letters", hint='--save "gold at risk"')
-    if re.fullmatch(r"s\d+", told) or told in CELLS:
+    if re.fullmatch(r"s\d+", told) or told in (UNNAMED, *CELLS):
         raise UsageError(f"'{told}' is the id of a cluster or an RFM cell", hint="save the rule under another name")
     return told
 
