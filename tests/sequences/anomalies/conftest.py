@@ -15,16 +15,23 @@ START = 1_704_067_200
 """2024-01-01 UTC."""
 
 
-def draw_crowd(customers: int = 400, items: int = 200, days: int = 60, seed: int = 0, clock: str = "clock") -> Log:
-    """Views and purchases, each its own basket; devices keep to their people, prices to their items."""
+def draw_crowd(
+    customers: int = 400, items: int = 200, days: int = 60, seed: int = 0, clock: str = "clock", pages: int = 0
+) -> Log:
+    """Views and purchases, each its own basket; devices keep to their people, prices to their items.
+
+    Args:
+        customers, items, days: how many. seed: another, other people. clock: what the log's time is.
+        pages: acts of every visit, 40 visits each at most; 0 = one to five, in eight visits at most.
+    """
     chance = np.random.default_rng(seed)
     rows: list[tuple[int, int]] = []
     for customer in range(customers):
         favourite_hour = chance.normal(15, 2)
-        for _ in range(int(chance.integers(1, 9))):
+        for _ in range(int(chance.integers(1, 41 if pages else 9))):
             hour = np.clip(chance.normal(favourite_hour, 2), 7, 22.5)
             moment = START + int(chance.integers(days)) * DAY + int(hour * 3600)
-            for pause in chance.exponential(240, size=int(chance.integers(1, 6))):
+            for pause in chance.exponential(240, size=pages or int(chance.integers(1, 6))):
                 moment += 5 + int(pause)
                 rows.append((customer, moment))
     rows.sort()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regard.sequences.anomalies.acts import Acts
-from regard.sequences.anomalies.automation import SESSION, Gaps, bursts, fixed_gaps
+from regard.sequences.anomalies.automation import PAGE, SESSION, Gaps, bursts, fixed_gaps
 from regard.sequences.log import Log
 
 
@@ -56,7 +56,13 @@ def highest(lengths: list[int], share: dict[int, float]) -> float:
 def test_a_burst_is_the_highest_climb_of_a_session(people: list[list[int]]) -> None:
     acts = acts_of(people, list(range(len(people))))
     every = [length for own in people for length in own]
-    share = {length: sum(other <= length for other in every) / len(every) for length in every}
+    within = [[length for length in own if length <= SESSION] for own in people]
+    within = [own for own in within if own]
+    share = {}
+    for length in every:
+        voices = [sum(other <= length for other in own) / len(own) for own in within]
+        all_gaps = sum(other <= length for other in every) / len(every)
+        share[length] = min(sum(voices) / max(1, len(voices)), max(all_gaps, 1 - np.exp(-length / PAGE))) or 1.0
     found = bursts(Gaps(acts))
     assert found.nats.tolist() == pytest.approx([highest(own, share) for own in people], abs=1e-9)
     for code, count in enumerate(found.figures["count"].tolist()):

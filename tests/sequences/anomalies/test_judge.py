@@ -13,6 +13,7 @@ from regard.errors import UsageError
 from regard.sequences.anomalies import SCRIPTED, judge, words
 from regard.sequences.anomalies.judge import EVIDENCE, FLAGGED
 from regard.sequences.log import DAY, Log
+from regard.sequences.vocabulary import Vocabulary
 from regard.simulate.bots import SCRIPTS, Bots, inject
 
 CrowdOf = Callable[..., Log]
@@ -31,6 +32,46 @@ def test_scripts_are_found_and_people_are_not_accused(crowd: Log, script: str) -
     assert found.flagged[~bot].mean() <= 0.01
     own = [anomaly for code in np.flatnonzero(bot) for anomaly in found.of(found.log.customers.id(code))]
     assert sum(anomaly.kind == script for anomaly in own) >= 18
+
+
+def test_where_others_act_once_a_visit_browsing_is_no_burst_and_a_script_is(crowd_of: CrowdOf) -> None:
+    once = crowd_of(days=400, pages=1)
+    chance = np.random.default_rng(3)
+    minutes, seconds = (np.append(0, np.cumsum(chance.exponential(pace, 39))).astype(np.int64) for pace in (60, 4))
+    log = sitting(sitting(once, "browser", minutes), "script", seconds)
+    found = judge(inject(log, Bots(script="bursts", count=20, seed=1)), kinds=["bursts"])
+    bot = np.arange(len(found.log)) >= len(log)
+    assert (found.score[bot] >= FLAGGED).mean() >= 0.9 and found.flagged[~bot].sum() == 1
+    (told,) = found.of("script")
+    assert told.score >= FLAGGED and told.figures["usual"] > 10 * told.figures["seconds"]  # type: ignore[operator]
+    assert all(anomaly.score < FLAGGED for anomaly in found.of("browser"))
+
+
+def test_the_usual_pace_is_that_of_the_shops_sessions(crowd: Log) -> None:
+    whole = inject(crowd, Bots(script="bursts", count=4, seed=1))
+    (told,) = judge(whole, kinds=["bursts"]).of("bot:bursts:0")
+    pauses = [np.diff(crowd.time[begin:end]) for begin, end in zip(crowd.offsets[:-1], crowd.offsets[1:], strict=True)]
+    within = [own[own <= 1800] for own in pauses]
+    each = float(told.figures["usual"]) / (float(told.figures["count"]) - 1)
+    assert each == pytest.approx(np.median(np.concatenate(within)), rel=0.15)
+
+
+def sitting(log: Log, name: str, moments: np.ndarray) -> Log:
+    """The log and behind it a customer who views an item at each of these seconds of one afternoon."""
+    count = len(moments)
+    rows = np.arange(count) % log.events
+    added = {"time": int(np.median(log.time)) + moments, "basket": np.arange(count)}
+    columns = ("item", "behaviour", "time", "basket", "quantity", "value")
+    return replace(
+        log,
+        customers=Vocabulary([*log.customers.ids.to_pylist(), name]),
+        offsets=np.append(log.offsets, log.offsets[-1] + count),
+        context={},
+        **{
+            column: np.append(old := getattr(log, column), added.get(column, old[rows])).astype(old.dtype)
+            for column in columns
+        },
+    )
 
 
 def test_people_alone_are_left_in_peace(crowd: Log) -> None:

@@ -24,6 +24,10 @@ WIDTHS = (1.1, 1.5)
 SESSION = 1800
 """Seconds of silence that end a session, as everywhere in Regard; a burst lies within one."""
 
+PAGE = 120
+"""Seconds that people look at a page of a shop on average, taken to be exponential: visits to pages of any kind last about a
+minute (Liu, White and Dumais, 2010), and who compares or buys stays longer. A timer quicker than every 17 s is none of these."""
+
 _HOUR, _HOURS = 3600, 24
 
 _PAUSE = 2.0
@@ -94,13 +98,14 @@ _TINY = 1e-9
 
 
 def bursts(gaps: Gaps) -> Found:
-    """The stretch of acts within a session whose gaps are shorter than the shop's by the most: the highest climb of the
-    running sum of -ln(share of the shop's gaps that are as short) - 2.
+    """The stretch of acts within a session whose gaps are shorter than usual by the most: the highest climb of the running
+    sum of -ln(usual share of gaps that are as short) - 2.
 
-    Source: the CUSUM of Page, 1954, here in nats of the shop's own gaps.
+    Source: the CUSUM of Page, 1954, here in nats of the usual gaps.
     """
     customers = len(gaps.count)
-    step = -np.log(gaps.share(np.zeros(len(gaps.length)), gaps.length)) - _PAUSE
+    share = _as_short(gaps)
+    step = -np.log(share) - _PAUSE
     step[gaps.length > SESSION] = 0.0
     begins = gaps.length > SESSION
     begins[:1] = True
@@ -116,15 +121,29 @@ def bursts(gaps: Gaps) -> Found:
     nats = np.zeros(customers)
     np.maximum.at(nats, gaps.owner, climb)
     marks, count, seconds = _stretches(gaps, before, lowest, climb, nats)
-    usual = _median(gaps.length[gaps.length <= SESSION])
+    longer = gaps.length[(share >= 0.5) & (gaps.length <= SESSION)]
+    usual = longer.min() if len(longer) else PAGE * np.log(2)
     return Found(
         kind="bursts", nats=nats, asked=gaps.count >= LEAST_GAPS, marks=marks,
         figures={"count": count, "seconds": seconds, "usual": (count - 1) * usual},
     )  # fmt: skip
 
 
-def _median(values: NDArray[np.float64]) -> float:
-    return float(np.median(values)) if len(values) else 0.0
+def _as_short(gaps: Gaps) -> NDArray[np.float64]:
+    """float64 [G], the usual share of a session's gaps that are as short as each; 1 for a gap between two sessions.
+
+    The smaller of two shares. One is of the shop's gaps within sessions, each customer with one voice, so that a script that
+    makes most of them does not make them usual. The other is for shops whose customers act once a visit, where hardly a
+    session is not a script's: the share of all gaps, or that among people who look at pages where this is more.
+    """
+    inside = gaps.length <= SESSION
+    own = np.bincount(gaps.owner[inside], minlength=len(gaps.count))
+    order = np.argsort(gaps.length[inside], kind="stable")
+    voices = np.append(0.0, np.cumsum(1 / own[gaps.owner[inside]][order]))
+    below = np.searchsorted(gaps.length[inside][order], gaps.length, side="right")
+    people = 1 - np.exp(-gaps.length / PAGE)
+    shop = np.maximum(gaps.share(np.zeros(len(gaps.length)), gaps.length), people)
+    return np.where(inside, np.minimum(voices[below] / max(1, (own > 0).sum()), shop), 1.0)
 
 
 def _stretches(
