@@ -124,6 +124,7 @@ def test_a_rule_counts_saves_and_tells_how_it_grew(shop: regard.Workspace) -> No
     assert (card.id, card.rule, card.growth) == ("at risk", "churn_30d > 0.4 and orders >= 1", None)
     saved = {card.id: card for card in shop.segments().rules}["at risk"]
     assert (saved.size, saved.growth) == (card.size, 0)
+    assert shop.segments("lifecycle is not null and aipl is not null and place is null or events > 0").rules[0].size
     clustered = shop.segments('segment = "s1"').rules[0]
     assert clustered.size == next(one.size for one in shop.segments().segments if one.id == "s1")
 

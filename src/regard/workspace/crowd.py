@@ -15,6 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from regard.customers.profile import FIELDS, Base
+from regard.customers.profile import table as profiles
+from regard.customers.profile.batch import blocks
 from regard.customers.segments import People, Traits, attributes, interests
 from regard.customers.segments.attributes import AHEAD, Forecaster, compared
 from regard.errors import ModelError
@@ -22,6 +25,7 @@ from regard.events.engine import cache_of
 from regard.events.store import Store
 from regard.insight import words
 from regard.insight.ranker import Model, Ranker
+from regard.insight.shop import Shop
 from regard.model.runtime.horizon import Outlook
 from regard.sequences.log import Log
 from regard.sequences.ragged import Ragged
@@ -31,7 +35,7 @@ from regard.workspace.answering import Load
 from regard.workspace.data import Data
 from regard.workspace.models import Models
 
-FORMAT = 1
+FORMAT = 2
 """Raised when a column changes its meaning; older files are then made anew."""
 
 _WORDS, _TOLD = "words of items", b"regard"
@@ -164,13 +168,32 @@ def _look(data: Data, declared: pa.Table, ranker: Ranker | None) -> pa.Table:
         intent = {int(ahead): chances[:, place] for place, ahead in enumerate(within)}
         if ranker.scorer.horizon is not None:
             outlook = ranker.scorer.horizon.predict(queries, asof, np.array(AHEAD, dtype=np.float64))
-    table = attributes(log, asof, target=target, outlook=outlook, intent=intent, declared=declared)
     content = data.content(log.items, None)
+    fields = _profiles(Shop.of(log, target=target, content_of=lambda items, before: content))
+    table = attributes(log, asof, target=target, outlook=outlook, intent=intent, profile=fields, declared=declared)
     rows = interests(log, content)
     lists = pa.LargeListArray.from_arrays(rows.offsets, pa.array(rows.values, pa.int32()))
     as_of = str(np.datetime64(int(log.time.max()), "s").astype("datetime64[D]")) if timed else None
     told = json.dumps({"words": content.names, "as_of": as_of}, ensure_ascii=False).encode()
     return table.append_column(_WORDS, lists).replace_schema_metadata({_TOLD: told})
+
+
+def _profiles(shop: Shop) -> dict[str, pa.Array]:
+    """What profiles say of everybody beside what is foreseen, as far as a rule can test it."""
+    base = Base(shop=shop, at=shop.now)
+    parts = [profiles(shop, base, rows) for rows in blocks(shop.log.lengths)]
+    if not parts:
+        return {}
+    table = pa.concat_tables(parts, promote_options="permissive").combine_chunks()
+    wanted = [name for name in table.column_names if name in FIELDS and FIELDS[name].kind != "predicted"]
+    every = pa.array(np.arange(table.num_rows))  # a copy holds nothing beneath its missing lists
+    return {name: table.column(name).take(every) for name in wanted if _tested(table.schema.field(name).type)}
+
+
+def _tested(kind: pa.DataType) -> bool:
+    """Whether filters compare values of this type, or of lists of it."""
+    inner = kind.value_type if pa.types.is_list(kind) or pa.types.is_large_list(kind) else kind
+    return not pa.types.is_nested(inner)
 
 
 def _read(path: Path) -> pa.Table | None:

@@ -35,7 +35,7 @@ NUMBERS = {
 CLOCKED = ("active_days", "first_seen", "last_seen")
 """Fields that, like all of days, say nothing where there is no clock."""
 
-COMPARED = ("rfm", "value_tier", "orders", "mean_order_value", "days_between_orders")
+COMPARED = ("rfm", "value_tier", "orders", "mean_order_value", "days_between_orders", "channel", "device")
 """Fields of our own that tables compare beside what is declared; the others repeat these in other words."""
 
 
@@ -53,6 +53,7 @@ def attributes(
     target: tuple[str, ...],
     outlook: Outlook | None = None,
     intent: Mapping[int, NDArray[np.floating[Any]]] | None = None,
+    profile: Mapping[str, pa.Array] | None = None,
     declared: pa.Table | None = None,
 ) -> pa.Table:
     """One row a customer, in the order of the log.
@@ -60,6 +61,7 @@ def attributes(
     Args:
         log: N customers. asof: int64 [N], as `log.time`: when it is asked. target: behaviours that count as buying.
         outlook: what they will do within AHEAD; None = nobody says. intent: days -> float [N], chance of buying within.
+        profile: other fields of their profiles, N rows each.
         declared: the customers table, column `customer` and others; one of the same name as a field of our own gets a
             `_`, so that what is declared and what is found are never mixed.
 
@@ -81,6 +83,7 @@ def attributes(
         found = {name: column for name, column in found.items() if name not in CLOCKED and not name.startswith("days_")}
     for ahead, chance in sorted((intent or {}).items()):
         found[f"intent_{ahead}d"] = _number(chance)
+    found |= {name: column for name, column in (profile or {}).items() if name not in found}
     worth = table.column("spend_all")
     if outlook is not None:
         for place, ahead in enumerate(AHEAD):

@@ -85,7 +85,7 @@ FIELDS = {
     "category": ("category", "品类"), "brand": ("brand", "品牌"), "word": ("key word", "关键词"), "tag": ("tag", "标签"),
     "price": ("price band", "价格带"), "rfm": ("RFM", "RFM"), "value_tier": ("value tier", "价值等级"),
     "orders": ("orders", "订单数"), "mean_order_value": ("mean order value", "客单价"),
-    "days_between_orders": ("days between orders", "下单间隔天数"),
+    "days_between_orders": ("days between orders", "下单间隔天数"), "channel": ("channel", "渠道"), "device": ("device", "设备"),
 }  # fmt: skip
 """Fields of our own that tables compare -> what they are called; what a shop declares keeps its name."""
 
