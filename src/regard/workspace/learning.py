@@ -133,8 +133,9 @@ def train(
     version = data.version
     view = view_until(log, _end(log), target=target, content_of=data.content)
     name, folder = models.begin(resume=resume)
-    limits: dict[str, Any] = {"steps": steps} if steps is not None else {"budget_seconds": allowed}
-    _fit(view, ahead=True, folder=folder, seed=seed, progress=progress, resume=resume, device=device, **limits)
+    given: dict[str, Any] = {"steps": steps} if steps is not None else {"budget_seconds": allowed}
+    given["about"] = data.about(log, target)
+    _fit(view, ahead=True, folder=folder, seed=seed, progress=progress, resume=resume, device=device, **given)
     card = dict(load(folder).card)
     if steps is None and _cut_short(card):
         shutil.rmtree(folder)
