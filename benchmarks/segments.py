@@ -58,7 +58,8 @@ def main() -> None:
         "methods": {name: _together([run["methods"][name] for run in runs]) for name in METHODS},
         "runs": [{key: run[key] for key in ("cut", "seed", "customers", "unchanged", "renewed")} for run in runs],
         "days": wish.days, "steps": shop.steps, "hardware": hardware(),
-        "command": f"python -m benchmarks.segments SHOP --days {wish.days} --seeds {wish.seeds} --cuts {wish.cuts}",
+        "command": f"python -m benchmarks.segments SHOP --days {wish.days} --seeds {wish.seeds} --cuts {wish.cuts}"
+        + (f" --steps {wish.steps}" if wish.steps else ""),
     }  # fmt: skip
     if wish.json:
         Path(wish.json).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
