@@ -142,10 +142,78 @@ def test_what_is_said_of_the_simulated_shops_was_measured() -> None:
         assert cases["does_not"]["drop"]["interval"][0] <= 0, name
 
 
-@pytest.mark.xfail(strict=True, reason="wanted, and not reached: both are better than they were, purchases alone by more")
+def _result(name: str) -> dict:
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+NOT_REACHED = pytest.mark.xfail(
+    strict=True, reason="set out to be reached, and not reached yet: docs/results.md shows what is"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "ndcg", "hits"),
+    [
+        ("movielens_1m", 0.1857, 0.3159),
+        ("online_retail", 0.325, 0.0),
+        pytest.param("amazon_beauty", 0.0620, 0.1020, marks=NOT_REACHED),
+        pytest.param("amazon_beauty_attributes", 0.0645, 0.1070, marks=NOT_REACHED),
+    ],
+)
+def test_the_next_item_is_found_as_often_as_was_set_out(name: str, ndcg: float, hits: float) -> None:
+    found = _result(name)["metrics"]
+    assert found["ndcg_at_10"]["mean"] >= ndcg and found["hr_at_10"]["mean"] >= hits
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "movielens_1m",
+        "amazon_beauty",
+        "amazon_beauty_attributes",
+        "amazon_video_games",
+        pytest.param("online_retail", marks=NOT_REACHED),
+        pytest.param("taobao_all", marks=NOT_REACHED),
+        pytest.param("xmarket_uk", marks=NOT_REACHED),
+    ],
+)
+def test_nothing_that_was_measured_beside_it_is_better(name: str) -> None:
+    assert _result(name)["verdict"]["outcome"] == "better"
+
+
+def test_one_customer_is_answered_in_time() -> None:
+    found = _result("topk")
+    assert found["items"] == 100_000 and found["same items"] and found["int8, rescored"]["p99_ms"] < 5
+
+
+def test_training_grows_with_the_log_and_no_faster() -> None:
+    found = _result("growth")
+    each = [size["us_per_event"] for size in found["growth"]]
+    assert [size["events"] for size in found["growth"]] == [100_000, 1_000_000, 10_000_000]
+    assert max(each) <= 1.2 * min(each) and found["growth"][-1]["peak_mb"] < 4_000
+    short, long = found["histories"]
+    assert (short["length"], long["length"]) == (256, 4_096) and long["us_per_event"] <= 2 * short["us_per_event"]
+
+
+def test_an_epoch_is_forty_times_as_quick() -> None:
+    assert _result("versus_speed")["peers"]["rectools_sasrec_softmax"]["ratio"] >= 40
+
+
+def test_reasons_carry_the_answers_in_three_logs() -> None:
+    answers = [
+        (name, told)
+        for log in ("retail", "taobao", "demo")
+        for name, told in _result(f"faithfulness_{log}")["answers"].items()
+    ]
+    assert {name for name, _ in answers} == {"recommendation", "intent_7d", "churn_30d", "value_90d"}
+    for name, told in answers:
+        for group in ("all", "not_latest"):
+            for order in ("recency", "random"):
+                assert told[group]["difference"][order]["interval"][0] > 0, (name, group, order)
+
+
+@NOT_REACHED
 def test_several_behaviours_are_worth_a_fifth_more_than_purchases_alone() -> None:
-    every, alone = (
-        json.loads((RESULTS / f"taobao_{name}.json").read_text(encoding="utf-8")) for name in ("all", "purchases")
-    )
+    every, alone = (_result(f"taobao_{name}") for name in ("all", "purchases"))
     assert every["split"]["hash"] == alone["split"]["hash"] and len(every["steps"]) == len(alone["steps"]) >= 3
     assert every["metrics"]["ndcg_at_10"]["mean"] >= 1.2 * alone["metrics"]["ndcg_at_10"]["mean"]
