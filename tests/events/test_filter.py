@@ -387,3 +387,12 @@ def test_any_text_parses_or_is_a_usage_error(text: str) -> None:
     except UsageError:
         return
     assert [answer is True for answer in _duck(tree, ITEMS)] == rows.tolist()
+
+
+def test_values_under_a_missing_list_are_not_there() -> None:
+    values = pa.array(["lamp", "cup", "tea"])
+    lists = pa.ListArray.from_arrays(pa.array([0, 1, 2, 3], pa.int32()), values, mask=pa.array([False, True, False]))
+    assert len(lists.values) == 3 and lists.to_pylist() == [["lamp"], None, ["tea"]]
+    table = pa.table({"x": lists})
+    assert filters.mask(filters.parse("x contains 'tea'"), table).tolist() == [False, False, True]
+    assert filters.mask(filters.parse("x contains 'cup'"), table).tolist() == [False, False, False]

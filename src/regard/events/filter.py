@@ -319,11 +319,12 @@ def _arrow_column(column: pa.ChunkedArray, kind: str) -> pa.Array:
 
 def _holds(lists: pa.Array, value: Any) -> pa.Array:
     """Whether each list has the element; unknown where there is no list."""
-    elements, owner = pc.list_flatten(lists), pc.list_parent_indices(lists)
+    elements = pc.list_flatten(lists)  # without values that may lie under a missing list
+    owner = np.repeat(np.arange(len(lists)), pc.list_value_length(lists).fill_null(0).to_numpy())
     elements = _arrow_column(pa.chunked_array([elements]), _kind(elements.type))
     hit = pc.equal(elements, pa.scalar(value, elements.type)).fill_null(False)
     found = np.zeros(len(lists), dtype=bool)
-    found[owner.filter(hit).to_numpy()] = True
+    found[owner[hit.to_numpy(zero_copy_only=False)]] = True
     return _known(pa.array(found), lists)
 
 
