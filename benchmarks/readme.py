@@ -24,7 +24,7 @@ from typing import Any
 if __name__ == "__main__":  # run as a file, it finds its neighbours only by their folder
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import readme_reasons, readme_speed, readme_value
+from benchmarks import readme_reasons, readme_segments, readme_speed, readme_value
 from benchmarks.readme_speed import table
 from regard.evaluation.verdict import baseline_name, metric_name
 
@@ -63,6 +63,8 @@ TITLES: dict[str, tuple[str, str]] = {
     "faithfulness_retail": ("Do the reasons carry the answers? Online Retail", "理由是否支撑答案？Online Retail"),
     "faithfulness_taobao": ("The same in Taobao", "同上：Taobao"),
     "faithfulness_demo": ("The same in the simulated shop of the demo", "同上：演示用的模拟商店"),
+    "segments_retail": ("How steady segments are: Online Retail", "客群有多稳定：Online Retail"),
+    "segments_demo": ("The same in the simulated shop of the demo", "同上：演示用的模拟商店"),
     "growth": ("How training grows with the log", "训练用时随日志增长的情况"),
     "topk": ("One customer's exact top ten", "一位顾客的精确前十件"),
     "value_cdnow": ("Who spends how much, and who comes back: CDNOW", "谁会花多少钱、谁会再来：CDNOW"),
@@ -170,6 +172,7 @@ _MORE: dict[str, Callable[[Mapping[str, Any], int], str]] = {
     "best_baseline": readme_value.value,
     "peers": readme_speed.versus,
     "answers": readme_reasons.reasons,
+    "methods": readme_segments.segments,
 }
 """What only such a result has -> who writes its block."""
 

@@ -242,6 +242,17 @@ def test_reasons_are_shown_for_everybody_and_where_they_say_more_than_the_latest
     assert "| no order for 30 days * |" in shown and "7 customers" in shown
 
 
+def test_segments_show_each_way_to_cluster(script: ModuleType) -> None:
+    told = {
+        "offered": [5, 6], "jaccard": {"mean": 0.95}, "lowest_jaccard": [0.93, 0.91],
+        "stayed": {"mean": 0.905, "interval": [0.897, 0.913]},
+    }  # fmt: skip
+    result = {"methods": {"states": told}, "runs": [{}, {}], "days": 7, "steps": 60, "command": "c"}
+    shown = script.block("segments_retail", result, "en")
+    assert "| what the model sees, former segments held | 5, 6 | 0.950 | 0.910 | 0.905 (0.897 – 0.913) |" in shown
+    assert "Refitted 7 days later. Seeds: 2, each training of 60 steps." in shown
+
+
 def test_an_ablation_shows_what_is_kept_before_what_was_tried(script: ModuleType) -> None:
     def row(name: str, kept: bool, mean: float) -> dict[str, Any]:
         change = None if name == "whole" else {"mean": mean - 0.3, "interval": [mean - 0.31, mean - 0.29]}
