@@ -53,9 +53,9 @@ def main() -> None:
     for cut in range(wish.cuts):
         for seed in range(wish.seeds):
             runs.append({"cut": cut, "seed": seed, **_run(shop, cut * wish.days, wish.days, seed)})
-            print(json.dumps({name: told["short"] for name, told in runs[-1]["methods"].items()}), flush=True)
+            print(json.dumps({name: told.short for name, told in runs[-1]["methods"].items()}), flush=True)
     result = {
-        "methods": {name: _together([run["methods"][name] for run in runs]) for name in METHODS},
+        "methods": {name: together([(run["cut"], run["methods"][name]) for run in runs]) for name in METHODS},
         "runs": [{key: run[key] for key in ("cut", "seed", "customers", "unchanged", "renewed")} for run in runs],
         "days": wish.days, "steps": shop.steps, "hardware": hardware(),
         "command": f"python -m benchmarks.segments SHOP --days {wish.days} --seeds {wish.seeds} --cuts {wish.cuts}"
@@ -105,20 +105,23 @@ class _Shop:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Outcome:
-    """Jaccard of the offered clusters float64 [S], and whether each unchanged customer stayed, float64 [Q]."""
+class Outcome:
+    """One pair of fits.
+
+    Args:
+        jaccard: float64 [S], of the offered clusters. stayed: float64 [Q], whether each unchanged customer did.
+        share: of the customers, who are in a cluster that is offered.
+    """
 
     jaccard: NDArray[np.float64]
     stayed: NDArray[np.float64]
     share: float
 
-    def to_json(self) -> dict[str, Any]:
-        stayed, mean = estimate(self.stayed), float(self.jaccard.mean()) if len(self.jaccard) else None
-        short = {"offered": len(self.jaccard), "jaccard": mean, "stayed": stayed.mean}
-        return {
-            "short": short, "offered": len(self.jaccard), "in_offered": self.share, "jaccard": mean,
-            "lowest": float(self.jaccard.min()) if len(self.jaccard) else None, "stayed": stayed.to_json(),
-        }  # fmt: skip
+    @property
+    def short(self) -> dict[str, Any]:
+        """What is told while others are still to come."""
+        mean = float(self.jaccard.mean()) if len(self.jaccard) else None
+        return {"offered": len(self.jaccard), "jaccard": mean, "stayed": float(self.stayed.mean())}
 
 
 def _run(shop: _Shop, back: int, days: int, seed: int) -> dict[str, Any]:
@@ -138,13 +141,13 @@ def _run(shop: _Shop, back: int, days: int, seed: int) -> dict[str, Any]:
     )
     return {
         "customers": len(second), "unchanged": int(same.sum()), "renewed": again.renewed,
-        "methods": {name: outcome.to_json() for name, outcome in zip(METHODS, outcomes, strict=True)},
+        "methods": dict(zip(METHODS, outcomes, strict=True)),
     }  # fmt: skip
 
 
-def _outcome(segments: Segments, stayed: NDArray[np.bool_]) -> _Outcome:
+def _outcome(segments: Segments, stayed: NDArray[np.bool_]) -> Outcome:
     share = float((segments.label >= 0).mean())
-    return _Outcome(jaccard=segments.stability, stayed=stayed.astype(np.float64), share=share)
+    return Outcome(jaccard=segments.stability, stayed=stayed.astype(np.float64), share=share)
 
 
 def _stays(before: Segments, after: Segments, second: People, same: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -170,21 +173,31 @@ def _rfm(table: Aggregates) -> NDArray[np.float32]:
     return np.stack([*ranks, np.ones(len(recency))], axis=1).astype(np.float32)
 
 
-def _together(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """The mean over runs and its spread; the interval is the first run's, over customers."""
-    told: dict[str, Any] = {
-        "offered": [run["offered"] for run in runs],
-        "in_offered": [run["in_offered"] for run in runs],
+def together(runs: list[tuple[int, Outcome]]) -> dict[str, Any]:
+    """Means over runs and their spread; a customer is one value a cut, the mean over its seeds, and the interval is over these.
+
+    Args:
+        runs: cut and outcome of each; those of one cut are about the same unchanged customers.
+    """
+    outcomes = [outcome for _, outcome in runs]
+    jaccard = [float(outcome.jaccard.mean()) for outcome in outcomes if len(outcome.jaccard)]
+    each = [
+        np.mean([outcome.stayed for place, outcome in runs if place == cut], axis=0)
+        for cut in sorted({cut for cut, _ in runs})
+    ]
+    return {
+        "offered": [len(outcome.jaccard) for outcome in outcomes],
+        "in_offered": [outcome.share for outcome in outcomes],
+        "jaccard": {"mean": float(np.mean(jaccard)) if jaccard else None, "interval": None, "n": len(jaccard)}
+        | _spread(jaccard),
+        "stayed": estimate(np.concatenate(each)).to_json()
+        | _spread([float(outcome.stayed.mean()) for outcome in outcomes]),
+        "lowest_jaccard": [float(outcome.jaccard.min()) if len(outcome.jaccard) else None for outcome in outcomes],
     }
-    for name, values in (
-        ("jaccard", [run["jaccard"] for run in runs if run["jaccard"] is not None]),
-        ("stayed", [run["stayed"]["mean"] for run in runs]),
-    ):
-        spread = {"sd": float(np.std(values, ddof=1))} if len(values) > 1 else {}
-        told[name] = {"mean": float(np.mean(values)) if values else None, "interval": None, "n": len(values)} | spread
-    told["stayed"] |= {"interval": runs[0]["stayed"]["interval"], "n": runs[0]["stayed"]["n"]}
-    told["lowest_jaccard"] = [run["lowest"] for run in runs]
-    return told
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    return {"sd": float(np.std(values, ddof=1))} if len(values) > 1 else {}
 
 
 if __name__ == "__main__":

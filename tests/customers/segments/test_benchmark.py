@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from benchmarks import segments
+from benchmarks.segments import Outcome, together
 
 import regard
 from regard.sequences.log import Log
@@ -55,3 +56,18 @@ def test_it_counts_who_stays_beside_the_plain_ways(
     assert ours["offered"] == [2] and ours["jaccard"]["mean"] > 0.9 and ours["jaccard"]["n"] == 1
     assert ours["stayed"]["mean"] > 0.9 and ours["stayed"]["n"] == told["runs"][0]["unchanged"] > 0
     assert "stayed" in capsys.readouterr().out
+
+
+def test_an_interval_holds_the_mean_of_all_runs() -> None:
+    rng = np.random.default_rng(0)
+    runs = [
+        (cut, Outcome(jaccard=np.array([0.9, 0.8]), stayed=(rng.random(200) < chance).astype(float), share=1.0))
+        for cut, chance in ((0, 0.95), (0, 0.55), (1, 0.9))
+    ]
+    told = together(runs)
+    low, high = told["stayed"]["interval"]
+    assert low < told["stayed"]["mean"] < high and told["stayed"]["n"] == 400
+    assert told["stayed"]["mean"] == pytest.approx(
+        ((runs[0][1].stayed + runs[1][1].stayed) / 2).mean() / 2 + runs[2][1].stayed.mean() / 2
+    )
+    assert told["jaccard"] == {"mean": pytest.approx(0.85), "interval": None, "n": 3, "sd": pytest.approx(0.0)}
