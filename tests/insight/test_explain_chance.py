@@ -91,3 +91,10 @@ def test_the_fewest_events_that_keep_an_item_first(shop: Shop, pairs: Any) -> No
     told = explain(shop, "bob", "tea", exclude="none")
     assert told.rank == 1 and told.fewest is not None and told.rank_without == 2
     assert [reason.item for reason in told.fewest] == ["tea"]
+
+
+def test_without_any_order_the_chance_is_that_of_all_customers(known: Shop) -> None:
+    told = grounds(known, "dot", "churn_30d")  # one purchase
+    (reason,) = told.reasons
+    average = np.log((1 - base_rate(known, 30)) / base_rate(known, 30))
+    assert reason.effect == pytest.approx(1.0 - average, abs=1e-5)  # log-odds of churn with one order are 1
