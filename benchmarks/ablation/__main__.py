@@ -3,7 +3,7 @@
     python -m benchmarks.ablation FILE... --format sequences --split leave-one-out --seeds 3 --steps 800 --json OUT
 
 Every row trains the same number of steps with the same seeds and is looked at LOOKS times on questions of the training view alone; its
-best look counts, as in a trial. The test part is never asked.
+best look counts, as in a trial. The test part is never asked. The result is written after each row.
 """
 
 from __future__ import annotations
@@ -44,13 +44,7 @@ def main() -> None:
     setup = set_up(held.split.view, mask=mask, alike=wish.split == "held-out", hidden=held.hidden)
     rows = [row for row in ROWS if row.where(setup) and (not wish.only or row is WHOLE or wish.only in row.name)]
     whole: NDArray[np.float64] = np.empty(0)
-    told = []
-    for row in rows:
-        began = time.perf_counter()
-        each = np.mean([_train(row, setup, held, seed, wish.steps) for seed in range(wish.seeds)], axis=0)
-        whole = each if row is WHOLE else whole
-        told.append(_told(row, each, whole, round(time.perf_counter() - began)))
-        print(_line(told[-1]), flush=True)
+    told: list[dict[str, Any]] = []
     result = {
         "split": {"kind": found.split.kind, "asked": len(held.split), "mask": mask},
         "rows": told,
@@ -61,8 +55,14 @@ def main() -> None:
         "hardware": hardware(),
         "command": task.command("benchmarks.ablation"),
     }
-    if wish.json:
-        Path(wish.json).write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    for row in rows:
+        began = time.perf_counter()
+        each = np.mean([_train(row, setup, held, seed, wish.steps) for seed in range(wish.seeds)], axis=0)
+        whole = each if row is WHOLE else whole
+        told.append(_told(row, each, whole, round(time.perf_counter() - began)))
+        print(_line(told[-1]), flush=True)
+        if wish.json:
+            Path(wish.json).write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def _slice(split: Any, kind: str) -> Slice | None:
