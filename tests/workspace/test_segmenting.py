@@ -44,8 +44,14 @@ class Seeing:
     def propensity(self, queries: Log, asof: np.ndarray, horizons_days: np.ndarray) -> np.ndarray:
         return np.full((len(queries), len(horizons_days)), 0.25, np.float32)
 
-    def predict(self, queries: Log, asof: np.ndarray, horizons_days: np.ndarray) -> Outlook:
-        part = np.tile(np.linspace(0.1, 0.9, len(queries))[:, None], (1, len(horizons_days)))
+    def facts(self, queries: Log, asof: np.ndarray) -> Log:
+        return queries
+
+    def chances(self, facts: Log, horizons_days: np.ndarray) -> np.ndarray:
+        return np.full((len(facts), len(horizons_days)), 0.25)
+
+    def outlook(self, facts: Log, horizons_days: np.ndarray) -> Outlook:
+        part = np.tile(np.linspace(0.1, 0.9, len(facts))[:, None], (1, len(horizons_days)))
         return Outlook(**{field.name: part for field in fields(Outlook)})
 
     def states(self, queries: Log, asof: np.ndarray) -> np.ndarray:
@@ -127,6 +133,35 @@ def test_a_rule_counts_saves_and_tells_how_it_grew(shop: regard.Workspace) -> No
     assert shop.segments("lifecycle is not null and aipl is not null and place is null or events > 0").rules[0].size
     clustered = shop.segments('segment = "s1"').rules[0]
     assert clustered.size == next(one.size for one in shop.segments().segments if one.id == "s1")
+
+
+def test_what_a_csv_declares_is_tested_by_its_kind(shop: regard.Workspace, tmp_path: Path) -> None:
+    everybody = shop.log().customers.ids.to_pylist()
+    yes = ("true", "Yes", "是", "1", "2024年3月1日", "2024-03-01", "00123", "12.5", "yes")
+    no = ("false", "no", "否", "0", "2023年12月9日", "2023-12-09", "00456", "7", "maybe")
+    heads = ("member", "letters", "会员", "flag", "signed_up", "last_call", "code", "points", "answer")
+    path = tmp_path / "customers.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(("customer_id", *heads))
+        lines.writerows((name, *(yes if place % 3 == 0 else no)) for place, name in enumerate(everybody[:30]))
+        lines.writerow((everybody[30], *[""] * len(heads)))
+    shop.ingest(customers=path)
+    met = [
+        "member = true", "letters = true", '"会员" = true', "flag = 1", "signed_up >= 2024-01-01", "last_call = 2024-03-01",
+        'code = "00123"', "points > 10", 'answer = "yes"', "not (member = false) and member is not null",
+    ]  # fmt: skip
+    for rule in met:
+        assert shop.segments(rule).rules[0].size == 10, rule
+    assert shop.segments("letters != true").rules[0].size == 20
+    for rule, line in (
+        ('member = "true"', r"is true or false, but .* with a text \(member = true\)"),
+        ("flag = true", r"is a number, but .* \(write 1 for true\)"),
+        ("answer = true", r'is a text, but .* \(quote it: "true"\)'),
+        ("member > true", "compare it with = or !="),
+    ):
+        with pytest.raises(UsageError, match=line):
+            shop.segments(rule)
 
 
 def test_members_are_written_with_reasons(shop: regard.Workspace, tmp_path: Path) -> None:

@@ -154,17 +154,23 @@ def _check_test(test: Test, schema: pa.Schema) -> None:
         raise UsageError(f"column '{test.column}' is true or false: compare it with = or !=")
     for value in test.values if isinstance(test, In) else (test.value,):
         if _value_kind(value) != kind:
-            hint = (
-                f'quote it: "{value}"'
-                if kind == "text"
-                else "write it as 2024-03-01, without quotes"
-                if kind == "time"
-                else ""
-            )
             raise UsageError(
                 f"column '{test.column}' is {_SPOKEN[kind]}, but it is compared with {_SPOKEN[_value_kind(value)]}",
-                hint=hint,
+                hint=_hint(test.column, kind, value),
             )
+
+
+def _hint(column: str, kind: str, value: Value) -> str:
+    """How a value of another kind is written for a column of this one."""
+    told = str(value).lower() if isinstance(value, bool) else str(value)
+    if kind == "number":
+        return f"write {int(value)} for {told}" if isinstance(value, bool) else ""
+    hints = {
+        "text": f'quote it: "{told}"',
+        "time": "write it as 2024-03-01, without quotes",
+        "truth": f"{column} = true",
+    }
+    return hints.get(kind, "")
 
 
 def _no_column(name: str, schema: pa.Schema, found: int) -> None:

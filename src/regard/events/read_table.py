@@ -12,7 +12,7 @@ import duckdb
 from regard.errors import InputError, UsageError
 from regard.events.clean import has_comma, id_sql, number_sql
 from regard.events.consent import CONSENT, odd_sql, said_sql
-from regard.events.names import FIRST_END, TABLE_COLUMNS, plain
+from regard.events.names import CONSENT_WORDS, FIRST_END, TABLE_COLUMNS, plain
 from regard.events.read_json import list_of
 from regard.events.read_scan import Ready, ready, relation
 from regard.events.read_source import Source
@@ -137,6 +137,8 @@ def _recognise(source: Source, kind: Kind, ends: tuple[str, ...], overrides: Nam
         tiers = (*TABLE_COLUMNS[field], last) if field == key else TABLE_COLUMNS[field]
         for tier in tiers:
             named = [column for column in source.columns if column not in found.values() and plain(column) in tier]
+            if len(named) > 1 and field in ends:
+                named = [column for column in named if not _yes_or_no(source.values(column))] or named
             if len(named) > 1 and field in (*ends, CONSENT):
                 raise InputError(
                     f"{source.name}: '{named[0]}' and '{named[1]}' could each be the {field}",
@@ -152,6 +154,12 @@ def _recognise(source: Source, kind: Kind, ends: tuple[str, ...], overrides: Nam
                 f"{source.name}: no column is recognised as the {end} among {shown}", hint=f"--map {end}=COLUMN"
             )
     return {field: found[field] for field in fields if field in found}
+
+
+def _yes_or_no(values: list[str | None]) -> bool:
+    """Whether a column such as `member` says yes and no, and so is nobody's id."""
+    said = {value.strip().lower() for value in values if value}
+    return bool(said) and said <= CONSENT_WORDS[True] | CONSENT_WORDS[False]
 
 
 def _names(found: dict[str, str], others: list[str]) -> dict[str, str]:

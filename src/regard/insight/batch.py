@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from regard.errors import WorkspaceError
+from regard.files import complete
 from regard.insight.answer import Answer, Plain
 from regard.insight.history import Ask
 from regard.insight.recommend import blocks, recommend
@@ -75,24 +74,14 @@ def recommend_all(
     rule = shop.exclude(exclude)
     customers, rows = np.flatnonzero(shop.log.lengths > 0), 0
     progress.start("recommending", total=len(customers))
-    beside = path.with_name(path.name + ".part")
-    try:
-        with pq.ParquetWriter(beside, SCHEMA, compression="zstd") as writer:
-            for block in blocks(len(customers), len(shop.log.items), EXPLAINED if why else 1024):
-                asks = [Ask(customer=name) for name in shop.log.customers.names(customers[block])]
-                answers = recommend(shop, asks, n=n, exclude=rule, allowed=allowed, why=why)
-                table = _table(answers)
-                writer.write_table(table)
-                rows += table.num_rows
-                progress.advance(len(asks))
-        beside.replace(path)
-    except OSError as error:
-        why_not = os.strerror(error.errno) if error.errno else str(error)
-        raise WorkspaceError(
-            f"{path} cannot be written: {why_not}", hint="check the folder and the space left"
-        ) from None
-    finally:
-        beside.unlink(missing_ok=True)
+    with complete(path) as beside, pq.ParquetWriter(beside, SCHEMA, compression="zstd") as writer:
+        for block in blocks(len(customers), len(shop.log.items), EXPLAINED if why else 1024):
+            asks = [Ask(customer=name) for name in shop.log.customers.names(customers[block])]
+            answers = recommend(shop, asks, n=n, exclude=rule, allowed=allowed, why=why)
+            table = _table(answers)
+            writer.write_table(table)
+            rows += table.num_rows
+            progress.advance(len(asks))
     progress.finish(f"{rows:,} rows")
     version = shop.ranker.version if shop.ranker else None
     return Batch(path=str(path), customers=len(customers), rows=rows, exclude=rule, model_version=version)

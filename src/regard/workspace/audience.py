@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from regard.errors import InputError, WorkspaceError
+from regard.errors import InputError
 from regard.events.duck import connect
 from regard.events.names import COLUMNS, plain
 from regard.events.read_source import open_source
 from regard.events.read_table import read_table
+from regard.files import complete
 
 FORMULA = "=+-@\t\r\n＝＋－＠"
 """First characters of a cell that a spreadsheet would run."""
@@ -35,6 +35,20 @@ def plainly(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and cell[1:2] and cell[1] in FORMULA else cell
 
 
+def id_of(name: object) -> str:
+    """An id as the store keeps it.
+
+    >>> id_of(17850.0), id_of(" C1 ")
+    ('17850', 'C1')
+    """
+    return str(int(name) if isinstance(name, float) and name.is_integer() else name).strip()
+
+
+def joined(reasons: Iterable[str], language: str) -> str:
+    """Reasons in one cell."""
+    return ("；" if language == "zh" else "; ").join(reasons)
+
+
 def write(path: Path, header: Sequence[str], rows: Iterable[Sequence[str | float]]) -> int:
     """Write a CSV for people and programs: UTF-8 with a mark by which spreadsheets know it, texts made `safe`.
 
@@ -44,21 +58,13 @@ def write(path: Path, header: Sequence[str], rows: Iterable[Sequence[str | float
     Raises:
         WorkspaceError: the file cannot be written.
     """
-    beside = path.with_name(f"{path.name}.part")
     count = 0
-    try:
-        with beside.open("w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(header)
-            for row in rows:
-                writer.writerow([safe(cell) if isinstance(cell, str) else cell for cell in row])
-                count += 1
-        beside.replace(path)
-    except OSError as error:
-        why = os.strerror(error.errno) if error.errno else str(error)
-        raise WorkspaceError(f"{path} cannot be written: {why}", hint="check the folder and the space left") from None
-    finally:
-        beside.unlink(missing_ok=True)
+    with complete(path) as beside, beside.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        for row in rows:
+            writer.writerow([safe(cell) if isinstance(cell, str) else cell for cell in row])
+            count += 1
     return count
 
 

@@ -35,7 +35,7 @@ from regard.workspace.answering import Load
 from regard.workspace.data import Data
 from regard.workspace.models import Models
 
-FORMAT = 2
+FORMAT = 3
 """Raised when a column changes its meaning; older files are then made anew."""
 
 _WORDS, _TOLD = "words of items", b"regard"

@@ -46,7 +46,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Saved:
-    """Args: name: of a rule. at: when it was saved, ISO 8601 UTC. rule: its text. members: ids, as of then."""
+    """Args: name: of a rule. at: when it was saved, ISO 8601 UTC. rule: its text. members: ids, as of then, where asked."""
 
     name: str
     at: str
@@ -106,13 +106,16 @@ class Registry:
             shutil.rmtree(entry.folder, ignore_errors=True)
         return self.fits()[0]
 
-    def rules(self) -> list[Saved]:
-        """All saved rules, the first first."""
+    def rules(self, *, members: bool = True) -> list[Saved]:
+        """All saved rules, the first first. members: whether to read who met them when they were saved."""
         with opened(self._catalog) as link:
             if not _there(link, "segment_rules"):
                 return []
             rows = link.execute("SELECT name, at, rule FROM segment_rules ORDER BY rowid").fetchall()
-            return [Saved(name=name, at=at, rule=rule, members=_members(link, name)) for name, at, rule in rows]
+            return [
+                Saved(name=name, at=at, rule=rule, members=_members(link, name) if members else ())
+                for name, at, rule in rows
+            ]
 
     def save(self, name: str, rule: str, members: Sequence[str]) -> None:
         """Keep a rule and who meets it now; one that was saved under the name before is replaced.

@@ -14,7 +14,8 @@ from regard.workspace.models import Models
 if TYPE_CHECKING:
     from regard.customers.segments import Lookalike
     from regard.events.store import Store
-    from regard.workspace.segmenting import Finding, MembersFile, Segmenting, SegmentReport
+    from regard.workspace.lookalikes import Finding
+    from regard.workspace.segmenting import MembersFile, Segmenting, SegmentReport
 
 
 class Segmented:

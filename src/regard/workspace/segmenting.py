@@ -1,34 +1,36 @@
-"""Segmenting: a workspace's clusters, RFM grid and rules as cards; their members and lookalikes as files."""
+"""Segmenting: a workspace's clusters, RFM grid and rules as cards; their members as files."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from regard.customers import segments as room
-from regard.customers.segments import Card, Cell, Change, Lookalike, Moves, Name, People, Refit, Rule, Traits
+from regard.customers.segments import Card, Cell, Lookalike, Moves, Name, People, Rule, Traits
 from regard.customers.segments import rules as ruling
-from regard.customers.segments.card import reasons, spent
-from regard.customers.segments.keeping import Fit, read
+from regard.customers.segments.card import reasons
+from regard.customers.segments.keeping import Fit
 from regard.customers.segments.moves import NOWHERE
 from regard.customers.segments.rfm import CELLS
 from regard.customers.segments.timelines import teller
-from regard.errors import InputError, ModelError, UsageError
+from regard.errors import InputError, UsageError
 from regard.events.store import Store
 from regard.insight.answer import Plain
 from regard.workspace import audience
 from regard.workspace.answering import Load
+from regard.workspace.clustering import Clustering, FitReport
 from regard.workspace.crowd import Crowd, crowd
 from regard.workspace.data import Data
+from regard.workspace.lookalikes import Finding, lookalike
 from regard.workspace.models import Models
-from regard.workspace.segment_registry import Entry, Registry, Saved
+from regard.workspace.roster import Belonging, Overlap, Roster, with_segment
+from regard.workspace.segment_registry import Registry, Saved
 
 CELL_FIELDS = ("days_since_last_order", "orders", "spend")
 """What puts a customer into a cell of the RFM grid."""
@@ -38,25 +40,6 @@ NAME_MOST = 80
 
 UNNAMED = "rule"
 """Id of a rule that is asked for and not saved."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FitReport(Plain):
-    """One fit of the clusters.
-
-    Args:
-        fit: number, from 1. at: when, ISO 8601 UTC. model: id of the model.
-        renewed: whether clusters found afresh took over; None for a first fit.
-        stayed: share of the customers without a new event who kept their segment; None where nobody was there before.
-        changes: what became of the segments before.
-    """
-
-    fit: int
-    at: str
-    model: str
-    renewed: bool | None
-    stayed: float | None
-    changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,14 +74,6 @@ class MembersFile(Plain):
     customers: int
 
 
-class Finding(TypedDict, total=False):
-    """What can be said with `Segmenting.lookalike`; explained there."""
-
-    out: str | Path | None
-    known_only: bool
-    language: str | None
-
-
 class Segmenting:
     """Answers about the segments of one workspace.
 
@@ -108,7 +83,7 @@ class Segmenting:
 
     def __init__(self, store: Store, data: Data, models: Models, load: Load) -> None:
         self._store, self._data, self._models, self._load = store, data, models, load
-        self._registry = Registry(store.folder)
+        self._registry, self._clustering = Registry(store.folder), Clustering(store.folder)
         self._seen: tuple[object, Crowd] | None = None
 
     def report(self, rule: str | None = None, *, save: str | None = None, language: str | None = None) -> SegmentReport:
@@ -130,8 +105,8 @@ class Segmenting:
         if save is not None:
             raise UsageError("only a rule can be saved", hint="--rule 'orders > 5' --save NAME")
         seen = self._crowd()
-        fit, notes = self._tried(seen, language)
-        people, told = _with_segment(seen.people, fit), teller(seen.log, self._titles())
+        fit, notes = self._clustering.tried(seen, language)
+        people, told = with_segment(seen.people, fit), teller(seen.log, self._titles())
         made: list[Card] = []
         for saved in self._registry.rules():
             try:
@@ -146,14 +121,14 @@ class Segmenting:
             others=None if fit is None else int((fit.segments.label < 0).sum()),
             rfm=room.cells(people.profile.column("rfm").to_pylist(), people, language),
             rules=tuple(made),
-            fits=tuple(_fit_report(entry) for entry in self._registry.fits()),
+            fits=self._clustering.reports(),
             notes=(*seen.notes, *notes),
         )
 
     def _rule(self, rule: Rule, language: str) -> SegmentReport:
         seen = self._crowd()
         clustered = "segment" in rule.fields and seen.ranker is not None
-        people = _with_segment(seen.people, self._fit(seen) if clustered else None)
+        people = with_segment(seen.people, self._clustering.fit(seen) if clustered else None)
         met = room.some(rule, people)
         if rule.id != UNNAMED:
             self._registry.save(rule.id, rule.text, people.customers.names(np.flatnonzero(met)))
@@ -161,15 +136,6 @@ class Segmenting:
             customers=len(people), as_of=seen.as_of, model_version=seen.version_of_model, segments=(), others=None,
             rfm=(), rules=_rule_card(rule, met, people, seen.traits, language), fits=(), notes=seen.notes,
         )  # fmt: skip
-
-    def _tried(self, seen: Crowd, language: str) -> tuple[Fit | None, list[str]]:
-        """The clusters, or why there are none."""
-        if seen.ranker is None:
-            return None, [_no_model(self._store.folder, language)]
-        try:
-            return self._fit(seen), []
-        except UsageError as error:
-            return None, [str(error)]
 
     def members(self, id: str, path: str | Path, *, language: str | None = None) -> MembersFile:
         """Write the members of a cluster, a saved rule or an RFM cell with the reasons for each.
@@ -182,49 +148,36 @@ class Segmenting:
         rows, said = self._members(seen, id, language)
         if not len(rows):
             raise UsageError(f"nobody is in segment '{id}'", hint=f"regard segments {self._store.folder}")
-        ids, between = seen.people.customers.names(rows), "；" if language == "zh" else "; "
-        lines = ((name, id, between.join(why)) for name, why in zip(ids, said, strict=True))
+        ids = seen.people.customers.names(rows)
+        lines = ((name, id, audience.joined(why, language)) for name, why in zip(ids, said, strict=True))
         count = audience.write(Path(path), ("customer", "segment", "reasons"), lines)
         return MembersFile(path=str(path), segment=id, customers=count)
 
-    def lookalike(self, seed: str | Path | Iterable[object], n: int = 1000, **how: Unpack[Finding]) -> Lookalike:
-        """The n customers most like a seed audience.
-
-        Args:
-            seed: a file (see `audience.seed`), or ids. out: CSV file that they are written to; None = none.
-            known_only: go on without those of the seed who are unknown or have not consented.
-            language: 'en' or 'zh', of the reasons; None = the workspace's.
+    def of(self, customer: str) -> Belonging:
+        """The segments of one customer.
 
         Raises:
-            ModelError: there is no model. InputError: somebody of the seed is unknown. ConsentError: somebody has not
-                consented. UsageError: as `expand`. WorkspaceError: the file cannot be written.
+            ConsentError: the customer has not consented. InputError: nobody has that id.
         """
-        out, language = how.get("out"), how.get("language") or self._data.config.language
+        self._data.must_consent([customer])
         seen = self._crowd()
-        if seen.ranker is None:
-            raise ModelError("a lookalike audience needs a trained model", hint=f"regard train {self._store.folder}")
-        if isinstance(seed, str | Path):
-            asked = audience.seed(Path(seed))
-        else:
-            asked = [_id(name) for name in seed]
-        if not how.get("known_only"):
-            self._all_known(asked, seen)
-        like = room.expand(replace(seen.people, states=seen.states), asked, n, traits=seen.traits, language=language)
-        if out is not None:
-            between = "；" if language == "zh" else "; "
-            lines = ((one.customer, round(one.score, 6), between.join(one.reasons)) for one in like.customers)
-            audience.write(Path(out), ("customer", "score", "reasons"), lines)
-        return like
+        row = seen.people.customers.code(customer)
+        if row < 0:
+            near = f"ids here look like '{seen.people.customers.id(0)}'"
+            raise InputError(f"no customer '{customer[:NAME_MOST]}'", hint=near)
+        return self._roster(seen).of(row)
 
-    def _all_known(self, asked: Sequence[str], seen: Crowd) -> None:
-        self._data.must_consent(asked)
-        unknown = [name for name in dict.fromkeys(asked) if name not in seen.people.customers]
-        if unknown:
-            whole = len(dict.fromkeys(asked))
-            raise InputError(
-                f"{len(unknown):,} of the seed's {whole:,} customers are not known here, such as '{unknown[0][:80]}'",
-                hint="mend the list, or --known-only to go on without them",
-            )
+    def overlap(self, first: str, second: str) -> Overlap:
+        """How many customers two segments share.
+
+        Raises:
+            UsageError: there is no such segment.
+        """
+        return self._roster(self._crowd()).overlap(first, second)
+
+    def lookalike(self, seed: str | Path | Iterable[object], n: int = 1000, **how: Unpack[Finding]) -> Lookalike:
+        """The n customers most like a seed audience; see `lookalikes.lookalike`."""
+        return lookalike(self._crowd(), self._data, self._store.folder, seed, n, **how)
 
     def _crowd(self) -> Crowd:
         key = (self._data.version, tuple(entry.id for entry in self._models.all()[:1]))
@@ -242,68 +195,20 @@ class Segmenting:
         pairs = zip(items["item"].to_pylist(), items["item_name"].to_pylist(), strict=True)
         return {str(item): str(title) for item, title in pairs if title}
 
-    def _fit(self, seen: Crowd) -> Fit:
-        """The fit that holds now: the one kept, or a new one where the store or the model has changed since.
-
-        Raises:
-            UsageError: there are too few customers, or all look alike. ModelError: the fit that is kept cannot be read.
-        """
-        model = str(seen.version_of_model)
-        entries = self._registry.fits()
-        former = read(entries[0].folder) if entries and entries[0].folder.is_dir() else None
-        if former is not None and (entries[0].model, entries[0].version) == (model, seen.version):
-            return former
-        people = replace(seen.people, states=seen.states)
-        events = seen.log.lengths
-        if former is None:
-            number = int(entries[0].report["number"]) if entries else 0
-            segments, change = room.found(people, number=number), None
-        else:
-            before = former.segments.customers.codes(people.customers.ids.to_pylist())
-            unchanged = (before >= 0) & (np.append(former.events, -1)[before] == events)
-            change = room.refit(former.segments, people, unchanged=unchanged)
-            segments = change.segments
-        old = {} if former is None else dict(zip(former.segments.ids, former.names, strict=True))
-        called = room.names(
-            seen.traits, segments.label, len(segments), spending=spent(people.value, segments.label, len(segments)),
-            kept={place: old[id] for place, id in enumerate(segments.ids) if id in old},
-        )  # fmt: skip
-        fit = Fit(segments=segments, events=events, names=tuple(called), refit=change)
-        self._registry.add(fit, model=model, version=seen.version, report=_report(fit))
-        return fit
+    def _roster(self, seen: Crowd) -> Roster:
+        fit, _ = self._clustering.tried(seen, self._data.config.language)
+        return Roster(seen.people, fit, {one.name: one for one in self._registry.rules(members=False)})
 
     def _members(self, seen: Crowd, id: str, language: str) -> tuple[NDArray[np.int64], list[tuple[str, ...]]]:
         """Rows of the members of a segment, int64 [M], and what speaks for each."""
-        fit, _ = self._tried(seen, language)
+        roster = self._roster(seen)
+        rows = np.flatnonzero(roster.members(id))
+        fit = roster.fit
         if fit is not None and id in fit.segments.ids:
-            label = fit.segments.label
-            place = fit.segments.ids.index(id)
-            rows = np.flatnonzero(label == place)
-            return rows, reasons(
-                seen.traits, rows, room.table(seen.traits, label, len(fit.segments))[place], language=language
-            )
-        saved = {one.name: one for one in self._registry.rules()}
-        people = _with_segment(seen.people, fit)
-        if id in saved:
-            rule = Rule.of(id, saved[id].rule)
-            rows = np.flatnonzero(room.some(rule, people))
-            return rows, ruling.reasons(rule.fields, people, rows, language=language)
-        if id in CELLS:
-            rows = np.flatnonzero(ruling.members(Rule.of(id, f'rfm = "{id}"'), people))
-            return rows, ruling.reasons(CELL_FIELDS, people, rows, language=language)
-        have = [*(fit.segments.ids if fit else ()), *saved, *CELLS]
-        raise UsageError(f"no segment '{id[:NAME_MOST]}'", hint=f"there is {', '.join(have[:20])}")
-
-
-def _id(name: object) -> str:
-    """An id as the store keeps it; 17850.0 is 17850."""
-    return str(int(name) if isinstance(name, float) and name.is_integer() else name).strip()
-
-
-def _no_model(folder: Path, language: str) -> str:
-    if language == "zh":
-        return f"聚类客群需要先训练模型：regard train {folder}"
-    return f"clusters need a trained model: regard train {folder}"
+            tables = room.table(seen.traits, fit.segments.label, len(fit.segments))
+            return rows, reasons(seen.traits, rows, tables[fit.segments.ids.index(id)], language=language)
+        fields = CELL_FIELDS if id in CELLS else roster.rule(id).fields
+        return rows, ruling.reasons(fields, roster.people, rows, language=language)
 
 
 def _name(name: str) -> str:
@@ -318,14 +223,6 @@ def _name(name: str) -> str:
     if re.fullmatch(r"s\d+", told) or told in (UNNAMED, *CELLS):
         raise UsageError(f"'{told}' is the id of a cluster or an RFM cell", hint="save the rule under another name")
     return told
-
-
-def _with_segment(people: People, fit: Fit | None) -> People:
-    """The customers with the field `segment`: the id of their cluster."""
-    if fit is None or "segment" in people.profile.column_names:
-        return people
-    column = pa.array(fit.segments.of(people.customers.ids.to_pylist()), pa.string())
-    return replace(people, profile=people.profile.append_column("segment", column))
 
 
 def _clusters(fit: Fit, people: People, traits: Traits, language: str, **how: Any) -> tuple[Card, ...]:
@@ -356,25 +253,3 @@ def _saved_card(saved: Saved, people: People, traits: Traits, language: str, **h
     was[codes[codes >= 0]] = 0
     moves = Moves.of([rule.id], [rule.id], was, np.where(met, 0, NOWHERE))
     return _rule_card(rule, met, people, traits, language, moves=moves, **how)
-
-
-def _report(fit: Fit) -> dict[str, Any]:
-    """What is logged of a fit for good."""
-    change: Refit | None = fit.refit
-    return {
-        "number": fit.segments.number,
-        "renewed": None if change is None else change.renewed,
-        "stayed": None if change is None or np.isnan(change.stayed) else round(change.stayed, 6),
-        "changes": [] if change is None else [one.to_json() for one in change.log],
-    }
-
-
-def _fit_report(entry: Entry) -> FitReport:
-    told = entry.report
-    return FitReport(
-        fit=entry.fit, at=entry.at, model=entry.model, renewed=told["renewed"], stayed=told["stayed"],
-        changes=tuple(
-            Change(kind=one["kind"], before=tuple(one["before"]), after=tuple(one["after"]), jaccard=one["jaccard"])
-            for one in told["changes"]
-        ),
-    )  # fmt: skip

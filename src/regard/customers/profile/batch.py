@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ from regard.customers.profile.columns import columns
 from regard.customers.profile.fields import FIELDS
 from regard.customers.profile.given import Column, Floats, Given
 from regard.customers.profile.quality import moments
-from regard.errors import InputError, WorkspaceError
+from regard.errors import InputError
+from regard.files import complete
 from regard.insight.answer import Plain
 from regard.insight.shop import Shop
 from regard.model.runtime.runtime import cores
@@ -101,8 +101,8 @@ def write(
     if not parts:
         raise InputError("there is no customer to profile", hint="regard ingest takes events in")
     progress.start("profiling", total=float(sum(map(len, parts))))
-    beside, writer, schema = path.with_name(path.name + ".part"), None, pa.schema([])
-    try:
+    writer, schema = None, pa.schema([])
+    with complete(path) as beside:
         with ThreadPoolExecutor(cores()) as pool:  # the encoder and most array code run without Python's lock
             for made in pool.map(lambda part: table(shop, base, part), parts):
                 if writer is None:
@@ -112,12 +112,6 @@ def write(
                 progress.advance(float(made.num_rows))
         assert writer is not None
         writer.close()
-        beside.replace(path)
-    except OSError as error:
-        why = os.strerror(error.errno) if error.errno else str(error)
-        raise WorkspaceError(f"{path} cannot be written: {why}", hint="check the folder and the space left") from None
-    finally:
-        beside.unlink(missing_ok=True)
     customers = sum(map(len, parts))
     progress.finish(f"{customers:,} customers")
     fields = tuple(name for name in schema.names if name in FIELDS)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import stats
 
+from regard.customers.segments.declared import columns
 from regard.customers.segments.rfm import grid
 from regard.model.runtime.horizon import Outlook
 from regard.sequences.aggregates import Aggregates, aggregate
@@ -62,8 +63,8 @@ def attributes(
         log: N customers. asof: int64 [N], as `log.time`: when it is asked. target: behaviours that count as buying.
         outlook: what they will do within AHEAD; None = nobody says. intent: days -> float [N], chance of buying within.
         profile: other fields of their profiles, N rows each.
-        declared: the customers table, column `customer` and others; one of the same name as a field of our own gets a
-            `_`, so that what is declared and what is found are never mixed.
+        declared: the customers table, column `customer` and others (see `declared.columns`); one of the same name as a
+            field of our own gets a `_`, so that what is declared and what is found are never mixed.
 
     >>> from regard.sequences.vocabulary import Vocabulary
     >>> log = Log(customers=Vocabulary(["ann"]), items=Vocabulary(["lamp"]), behaviours=("purchase",),
@@ -92,7 +93,8 @@ def attributes(
             found[f"spend_{ahead}d"] = _number(outlook.spend[:, place])
         worth = np.where(np.isnan(outlook.spend[:, -1]), worth, outlook.spend[:, -1]).astype(np.float32)
     found["value_tier"] = tiers(worth)  # the last of our own: see `compared`
-    return pa.table({"customer": log.customers.ids} | found | _declared(log, declared, found))
+    said = {} if declared is None else columns(log.customers, declared, found)
+    return pa.table({"customer": log.customers.ids} | found | said)
 
 
 def compared(profile: pa.Table) -> pa.Table:
@@ -140,16 +142,3 @@ def _days(log: Log, end: int) -> pa.Array:
 def _number(column: NDArray[np.floating[Any]]) -> pa.Array:
     """Float64, null for what is not known."""
     return pa.array(column.astype(np.float64), mask=~np.isfinite(column))
-
-
-def _declared(log: Log, declared: pa.Table | None, taken: Mapping[str, Any]) -> dict[str, Any]:
-    if declared is None:
-        return {}
-    codes = {name: row for row, name in enumerate(declared["customer"].to_pylist())}
-    rows = pa.array([codes.get(name) for name in log.customers.ids.to_pylist()], pa.int64())
-    folded = {name.casefold() for name in taken}
-    others = [name for name in declared.column_names if name != "customer"]
-    return {
-        f"{name}_" if name.casefold() in folded else name: declared.column(name).combine_chunks().take(rows)
-        for name in others
-    }

@@ -92,14 +92,17 @@ FIELDS = {
 TIERS = {"gold": "金级", "silver": "银级", "bronze": "铜级"}
 """Tier of value -> in Chinese."""
 
+TRUTHS = {"true": "是", "false": "否"}
+"""What is true or false -> in Chinese."""
+
 
 def trait(field: str, level: str, language: str) -> str:
     """Something that customers have in common.
 
     >>> trait("category", "lights", "en"), trait("orders", "> 3", "zh"), trait("rfm", "loyal", "zh"), trait("price", "0", "en")
     ('category lights', '订单数 > 3', 'RFM 忠诚客户', 'price band 1 of 8')
-    >>> trait("city", "Ulm", "zh")
-    'city Ulm'
+    >>> trait("city", "Ulm", "zh"), trait("会员", "true", "zh")
+    ('city Ulm', '会员 是')
     """
     at = language == "zh"
     name = FIELDS.get(field, (field, field))[at]
@@ -107,6 +110,8 @@ def trait(field: str, level: str, language: str) -> str:
         level = CELLS[level][at]
     elif field == "value_tier" and at:
         level = TIERS.get(level, level)
+    elif at and level in TRUTHS:
+        level = TRUTHS[level]
     elif field == "price" and level.isdigit():
         level = f"{int(level) + 1}/{BANDS}" if at else f"{int(level) + 1} of {BANDS}"
     return f"{name} {level}"
@@ -128,7 +133,9 @@ def field(name: str, value: object, language: str) -> str:
     >>> field("churn_30d", 0.71234, "en"), field("city", "Ulm", "zh"), field("newsletter", True, "en")
     ('churn_30d 0.7123', 'city为Ulm', 'newsletter true')
     """
-    told = str(value).lower() if isinstance(value, bool) else str(value)
+    told = str(value)
+    if isinstance(value, bool):
+        told = TRUTHS[told.lower()] if language == "zh" else told.lower()
     if isinstance(value, float):
         told = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
     return f"{name}为{told}" if language == "zh" else f"{name} {told}"
