@@ -16,7 +16,6 @@ from regard.sequences.log import Log
 
 @dataclass(frozen=True)
 class Told:
-    p_order: np.ndarray
     spend: np.ndarray
 
 
@@ -25,10 +24,15 @@ class Sums:
 
     money = True
 
+    def facts(self, queries: Log, asof: np.ndarray) -> np.ndarray:
+        return np.bincount(queries.owner[queries.is_behaviour(("purchase",))], minlength=len(queries)).astype(float)
+
+    def chances(self, bought: np.ndarray, days: np.ndarray) -> np.ndarray:
+        return 1 / (1 + np.exp(2 - bought))[:, None]
+
     def predict(self, queries: Log, asof: np.ndarray, days: np.ndarray) -> Told:
-        bought = np.bincount(queries.owner[queries.is_behaviour(("purchase",))], minlength=len(queries)).astype(float)
-        chance = np.where(bought > 0, 1 / (1 + np.exp(2 - bought)), np.nan)[:, None]
-        return Told(p_order=chance, spend=np.where(bought > 0, 10 * bought, np.nan)[:, None])
+        bought = self.facts(queries, asof)
+        return Told(spend=np.where(bought > 0, 10 * bought, np.nan)[:, None])
 
 
 @pytest.fixture
@@ -55,8 +59,14 @@ def test_the_fewest_events_bring_the_answer_across_the_boundary(known: Shop) -> 
     assert told.without == pytest.approx(10.0, rel=1e-5)
 
 
-def test_a_chance_that_no_event_moves_rests_on_none(known: Shop) -> None:
-    told = grounds(known, "bob", "intent_7d")
+def test_an_intent_is_what_churn_lacks_to_one(known: Shop) -> None:
+    intent, churn = (grounds(known, "bob", of) for of in ("intent_30d", "churn_30d"))
+    assert intent.value == pytest.approx(1 - churn.value) and intent.boundary == pytest.approx(1 - churn.boundary)
+    assert [(one.item, one.effect) for one in intent.reasons] == [(one.item, -(one.effect or 0)) for one in churn.reasons]
+
+
+def test_a_chance_that_no_event_moves_rests_on_none(shop: Shop) -> None:
+    told = grounds(shop, "bob", "intent_7d")
     assert told.value == pytest.approx(1 - np.exp(-0.7), rel=1e-4)
     assert all(abs(reason.effect or 0) > 1e-4 for reason in told.reasons)
 
@@ -93,8 +103,9 @@ def test_the_fewest_events_that_keep_an_item_first(shop: Shop, pairs: Any) -> No
     assert [reason.item for reason in told.fewest] == ["tea"]
 
 
-def test_without_any_order_the_chance_is_that_of_all_customers(known: Shop) -> None:
-    told = grounds(known, "dot", "churn_30d")  # one purchase
-    (reason,) = told.reasons
-    average = np.log((1 - base_rate(known, 30)) / base_rate(known, 30))
-    assert reason.effect == pytest.approx(1.0 - average, abs=1e-5)  # log-odds of churn with one order are 1
+def test_without_any_event_the_chance_is_that_of_all_customers(known: Shop, log_of: Any) -> None:
+    log = log_of([("eve", "purchase", "tea", 3), ("bob", "purchase", "tea", 4)], items=known.log.items.ids.to_pylist())
+    bare = Shop.of(log, target=("purchase",), ranker=known.ranker)
+    (reason,) = grounds(bare, "eve", "churn_30d").reasons
+    average = np.clip(1 - base_rate(bare, 30), 1e-6, 1 - 1e-6)
+    assert reason.effect == pytest.approx(1.0 - np.log(average / (1 - average)), abs=1e-4)  # log-odds of churn with one order are 1

@@ -92,7 +92,7 @@ def test_the_encoder_is_the_one_that_is_trained_alone(view: View, tmp_path: Path
     [
         ("order", 400, None, "events with times"),
         ("clock", 400, 20.0, "leaves no time"),
-        ("clock", 5, None, "too short"),
+        ("clock", 3, None, "too short"),
     ],
 )
 def test_where_no_head_can_be_made_the_model_is_one_without_and_says_why(

@@ -138,6 +138,33 @@ def test_customers_who_never_ordered_have_no_outlook(view: View, model: HorizonM
     assert np.isfinite(np.delete(told.spend, 3, axis=0)).all()
 
 
+def test_who_never_ordered_has_a_chance_too_and_it_comes_true(log: Log) -> None:
+    first = np.zeros(log.events, dtype=bool)
+    first[log.offsets[:-1][log.lengths > 0]] = True
+    looks = replace(log, behaviours=("view", "purchase"), behaviour=np.where(first, 0, 1).astype(np.int16))
+    cut = START + CUT * DAY
+    view = view_until(looks.where(looks.time < cut), cut, target=("purchase",))
+    model = fit_horizon(view, horizon_days=60)
+    facts = model.facts(view.log, np.full(len(view.log), cut - 1))
+    told, never = model.chances(facts, np.array([7, 60])), facts.bought == 0
+    assert never.sum() > 50 and np.all((told > 0) & (told < 1)) and np.all(told[:, 1] > told[:, 0])
+    outlook = model.outlook(facts, np.array([7, 60]))
+    np.testing.assert_array_equal(told[~never], outlook.p_order[~never])
+    assert np.isnan(outlook.p_order[never]).all()
+    orders, _ = Outcomes(looks, ("purchase",)).within(np.arange(len(looks)), cut, 60)
+    assert abs(told[never, 1].mean() - (orders[never] > 0).mean()) < 0.1
+
+
+def test_of_too_many_customers_half_of_those_drawn_have_bought(log: Log) -> None:
+    looks = replace(log, behaviours=("view", "purchase"), behaviour=(log.owner % 4 == 0).astype(np.int16))
+    for most in (100, 500):
+        drawn, facts = horizon_lessons.customers_at(
+            looks, START + CUT * DAY, target=("purchase",), states=None, most=most
+        )
+        assert len(np.unique(drawn)) == len(facts) == most
+        assert (facts.bought > 0).sum() == min(most // 2, len(np.unique(looks.owner[looks.behaviour == 1])))
+
+
 def test_the_rehearsal_judges_every_rule_and_says_whether_counting_is_enough(model: HorizonModel) -> None:
     report = model.report
     assert set(report["heads"]) == {"model", *horizon.RULES}
@@ -211,6 +238,16 @@ def test_what_is_known_beside_the_events_is_read_where_it_helps_and_its_worth_is
     alone = HorizonModel.restore(model.settings, model.weights).predict(queries, asof, np.array([AHEAD]))
     assert np.isfinite(alone.p_order[np.isfinite(told.p_order)]).all()  # its absence is fine
     assert not np.array_equal(told.p_order, alone.p_order)
+
+
+def test_a_larger_head_is_tried_where_enough_are_asked_and_kept_where_it_pays(
+    view: View, model: HorizonModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "without_larger" not in model.report and model.report["steps"] == 250
+    monkeypatch.setattr(horizon, "TELLING", 1)
+    monkeypatch.setattr(horizon, "LARGER", {"steps": 2})
+    told = fit_horizon(view, horizon_days=60).report
+    assert min(told["without_larger"]["churn"]) < 0 and told["steps"] == 250
 
 
 def test_what_does_not_help_changes_nothing(log: Log, view: View, model: HorizonModel) -> None:

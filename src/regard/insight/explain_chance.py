@@ -16,7 +16,6 @@ from regard.insight.answer import Plain, Reason
 from regard.insight.deletion import delete_each, fewest
 from regard.insight.explain import TRIFLE, deed, history_of
 from regard.insight.intent import base_rate
-from regard.insight.ranker import Forecasting
 from regard.insight.shop import Shop
 from regard.sequences.log import Log
 
@@ -134,35 +133,32 @@ def answering(shop: Shop, subject: Subject) -> Answering:
         UsageError: the log does not tell what orders are worth.
     """
     days = np.array([subject.days], dtype=np.float64)
-    model, ranker = shop.model, shop.ranker
-    if model is None or ranker is None:
+    ranker = shop.ranker
+    if shop.model is None or ranker is None:
         raise ModelError(f"nothing has learned {subject.kind} yet", hint="regard train")
     base = base_rate(shop, subject.days)
-    if subject.kind == "intent":
-
-        def intent(histories: Log, asof: NDArray[np.int64]) -> NDArray[np.float64]:
-            chance = np.full(len(histories), base)
-            some = np.flatnonzero(histories.lengths > 0)
-            if len(some):
-                chance[some] = model.propensity(ranker.aligned(histories.take(some)), asof[some], days)[:, 0]
-            return _log_odds(chance)
-
-        return intent
-    horizon = model.horizon if isinstance(model, Forecasting) else None
-    if horizon is None:
+    horizon = ranker.horizon
+    if horizon is None and subject.kind != "intent":
         raise ModelError(
             f"model {ranker.version} has not learned {subject.kind}", hint="regard train, on a log of some months"
         )
-    if subject.kind == "value" and not horizon.money:
+
+    def chance(histories: Log, asof: NDArray[np.int64]) -> NDArray[np.float64]:
+        found = np.full(len(histories), base)
+        some = np.flatnonzero(histories.lengths > 0)
+        if len(some):
+            found[some] = ranker.propensity(histories.take(some), asof[some], days)[:, 0]
+        return _log_odds(found if subject.kind == "intent" else 1 - found)
+
+    if horizon is None or subject.kind != "value":
+        return chance
+    if not horizon.money:
         raise UsageError("the log does not tell what orders are worth", hint="ask for churn, or ingest prices")
 
-    def outlook(histories: Log, asof: NDArray[np.int64]) -> NDArray[np.float64]:
-        told = horizon.predict(histories, asof, days)
-        if subject.kind == "value":
-            return np.log1p(np.nan_to_num(told.spend[:, 0]))
-        return _log_odds(1 - np.where(np.isnan(told.p_order[:, 0]), base, told.p_order[:, 0]))
+    def spend(histories: Log, asof: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.asarray(np.log1p(np.nan_to_num(horizon.predict(histories, asof, days).spend[:, 0])))
 
-    return outlook
+    return spend
 
 
 def _log_odds(chance: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -102,7 +102,7 @@ def intent(
 def _asked(shop: Shop, queries: Any, asof: NDArray[np.int64], days: list[int]) -> NDArray[np.float32]:
     if shop.model is None or shop.ranker is None or len(queries) == 0:
         return np.empty((0, len(days)), dtype=np.float32)
-    return shop.model.propensity(shop.ranker.aligned(queries), asof, np.array(days, dtype=np.float64))
+    return shop.ranker.propensity(queries, asof, np.array(days, dtype=np.float64))
 
 
 def base_rate(shop: Shop, days: int) -> float:

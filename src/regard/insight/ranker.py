@@ -114,6 +114,22 @@ class Ranker:
         """'model' or 'counting'."""
         return "counting" if self.version is None else "model"
 
+    def propensity(
+        self, queries: Log, asof: NDArray[np.int64], horizons_days: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """float32 [Q, K], the chance of a target event within each horizon: by the head of what lies ahead, which reads the
+        whole history and items of any age, or by the encoder where the model has no such head.
+        """
+        if self.horizon is not None:
+            return self.horizon.chances(self.horizon.facts(queries, asof), horizons_days).astype(np.float32)
+        assert isinstance(self.scorer, Model)
+        return self.scorer.propensity(self.aligned(queries), asof, horizons_days)
+
+    @property
+    def horizon(self) -> HorizonModel | None:
+        """What says what lies ahead; None where nothing does."""
+        return self.scorer.horizon if isinstance(self.scorer, Forecasting) else None
+
     def aligned(self, queries: Log) -> Log:
         """The same histories in the scorer's codes; events of a behaviour it never learned are left out."""
         if queries.items is self.items and queries.behaviours == self.behaviours:

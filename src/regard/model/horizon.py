@@ -67,7 +67,9 @@ class HorizonHead(nn.Module):
         """The closed forms at one horizon each.
 
         Args:
-            x: [N, F]. age: [N] days since the first order. bought: [N] days with an order. days: [N] horizon.
+            x: [N, F]. age: [N] days since the first order, or the first event without one. bought: [N] days with an order, at
+                least 1: who never ordered begins as who did once, and `x` tells them apart.
+            days: [N] horizon.
         """
         told = x
         if self.first is not None and self.second is not None:

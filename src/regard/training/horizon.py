@@ -6,7 +6,7 @@ it. Then what did best learns from the whole view.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,18 +16,22 @@ from numpy.typing import NDArray
 from regard import metrics
 from regard.errors import UsageError
 from regard.metrics.probability import log_losses
-from regard.model.runtime.horizon import ANSWERS, Beside, Facts, Forecast, Head, HorizonModel, States
+from regard.model.runtime.horizon import ANSWERS, MODEL, Beside, Facts, Forecast, Head, HorizonModel, States
 from regard.sequences.aggregates import BESIDE
 from regard.sequences.log import DAY
 from regard.sequences.split import midnight
 from regard.sequences.view import View
 from regard.training.horizon_fit import Recipe, fit_head, tune
-from regard.training.horizon_lessons import Outcomes, buyers_at, lessons
+from regard.training.horizon_lessons import Outcomes, customers_at, lessons
 
-MODEL, COUNTED = "model", "aggregates"
+COUNTED = "aggregates"
+"""What the model is called while it is tried without extras."""
 
-EXTRAS = ("states", "about")
-"""What a head may read beside the aggregates, in the order in which it is tried."""
+LARGER: dict[str, Any] = {"width": 64, "steps": 1_500}
+"""A head of twice the width that learns three times as long: a log of many short histories pays for it, most do not."""
+
+TELLING = 5_000
+"""Buyers asked in a rehearsal from which on the larger head is tried: of fewer its difference would be chance, and it takes time."""
 
 _RULE: dict[str, Any] = {"width": 0, "members": 1, "steps": 300, "prior": False}
 
@@ -92,8 +96,8 @@ def fit_horizon(
     tried = None if rehearsal is None or states is None else rehearsal.states
     cut, days = _stage(view, horizon_days, rehearsal)
     rehearsed = _rehearse(view, cut, days, tried, about, seed)
-    states, about = states if "states" in rehearsed.pay else None, about if "about" in rehearsed.pay else None
-    recipes = {MODEL: _recipe(rehearsed.pay), **RULES}
+    states, about = states if rehearsed.recipe.states else None, about if rehearsed.recipe.about else None
+    recipes = {MODEL: rehearsed.recipe, **RULES}
     whole = lessons(view.log, view.cut, target=view.target, states=states, about=about, seed=seed)
     heads = {
         name: replace(fit_head(whole, recipes[name], seed=seed), tuning=rehearsed.heads[name].tuning)
@@ -107,18 +111,14 @@ def fit_horizon(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Rehearsed:
-    """heads: tuned, by name; 'model' reads those of EXTRAS that `pay` names, and what was tried beside it is named for what it
-    reads. answers: which head gives which.
+    """heads: tuned, by name; 'model' is of the `recipe` that did best, and what was tried beside it is named for what it has
+    more. answers: which head gives which.
     """
 
     heads: Mapping[str, Head]
     answers: Mapping[str, str]
-    pay: Collection[str]
+    recipe: Recipe
     report: Mapping[str, Any]
-
-
-def _recipe(extras: Collection[str]) -> Recipe:
-    return Recipe(states="states" in extras, about="about" in extras)
 
 
 def _stage(view: View, horizon_days: int, rehearsal: Rehearsal | None) -> tuple[int, int]:
@@ -129,49 +129,53 @@ def _stage(view: View, horizon_days: int, rehearsal: Rehearsal | None) -> tuple[
     if rehearsal is not None:
         return rehearsal.cut, max(1, min(horizon_days, (view.cut - rehearsal.cut) // DAY))
     # As far ahead in proportion to what lies behind as will be asked: that is what heads are off by.
-    days = max(1, min(horizon_days * span // (horizon_days + span), span // 2))
+    days = max(1, min(horizon_days * span // (horizon_days + span), span // 3))
     return midnight(view.cut, view.log.time_zone, days=-days), days
 
 
 def _rehearse(view: View, cut: int, days: int, states: States | None, about: Beside | None, seed: int) -> _Rehearsed:
-    """Fit every head before the cut, tune it on one half of the customers and judge it on the other; then tune it on both."""
+    """Fit every head before the cut, tune it on one half of the customers and judge it on the buyers of the other; then tune it on both."""
     past = lessons(view.log, cut, target=view.target, states=states, about=about, seed=seed)
-    customers, facts = buyers_at(view.log, cut, target=view.target, states=states, about=about, most=ASKED, seed=seed)
+    customers, facts = customers_at(
+        view.log, cut, target=view.target, states=states, about=about, most=ASKED, seed=seed
+    )
     ahead = np.unique([max(1, round(days * share)) for share in SHARES])
     outcomes = Outcomes(view.log, view.target)
     orders, spend = (
         np.stack(part, axis=1) for part in zip(*(outcomes.within(customers, cut, h) for h in ahead), strict=True)
     )
     half = np.random.default_rng(seed).permutation(len(customers)) % 2 == 0
+    asked = ~half & (facts.bought > 0)
     heads, judged = dict[str, Head](), dict[str, _Judged]()
 
     def judge(name: str, recipe: Recipe) -> None:
         head = fit_head(past, recipe, seed=seed)
         taught = tune(head, facts.take(half), ahead, orders[half], spend[half], money=outcomes.money)
-        judged[name] = _Judged.of(taught.forecast(facts.take(~half), ahead[-1:]), orders[~half, -1], spend[~half, -1])
+        judged[name] = _Judged.of(taught.forecast(facts.take(asked), ahead[-1:]), orders[asked, -1], spend[asked, -1])
         heads[name] = tune(head, facts, ahead, orders, spend, money=outcomes.money)
 
-    offered = [name for name, told in zip(EXTRAS, (states, about), strict=True) if told is not None]
-    told, pay = COUNTED, list[str]()
+    more = {"states": {"states": True}, "about": {"about": True}, "larger": LARGER}
+    offered = {"states": states is not None, "about": about is not None, "larger": asked.sum() >= TELLING}
+    told, recipe = COUNTED, Recipe()
     worth: dict[str, Any] = {}
-    judge(told, _recipe(()))
-    for extra in offered:
-        tried = f"with_{extra}"
-        judge(tried, _recipe([*pay, extra]))
+    judge(told, recipe)
+    for extra in (name for name, there in offered.items() if there):
+        tried, larger = f"with_{extra}", replace(recipe, **more[extra])
+        judge(tried, larger)
         worth |= {f"without_{extra}": judged[told].difference(judged[tried])}
         if _pays(extra, judged[told], judged[tried]):
-            told, pay = tried, [*pay, extra]
+            told, recipe = tried, larger
     heads[MODEL], judged[MODEL] = heads.pop(told), judged.pop(told)
     for name, rule in RULES.items():
         judge(name, rule)
     answers = {answer: _chosen(judged, answer) for answer in ANSWERS}
-    report: dict[str, Any] = {"cut": cut, "days": days, "customers": int((~half).sum()), "answers": answers}
-    report |= _compared(judged) | {"states_used": "states" in pay} | worth
+    report: dict[str, Any] = {"cut": cut, "days": days, "customers": int(asked.sum()), "answers": answers}
+    report |= _compared(judged) | {"states_used": recipe.states, "width": recipe.width, "steps": recipe.steps} | worth
     if states is not None:
         report["states_shuffled"] = _shuffled(heads[MODEL], facts, ahead[-1:], seed)
     if about is not None:
-        report["about"] = _covered(facts.take(~half)) | {"used": "about" in pay}
-    return _Rehearsed(heads=heads, answers=answers, pay=pay, report=report)
+        report["about"] = _covered(facts.take(asked)) | {"used": recipe.about}
+    return _Rehearsed(heads=heads, answers=answers, recipe=recipe, report=report)
 
 
 def _compared(judged: Mapping[str, _Judged]) -> dict[str, Any]:
@@ -186,8 +190,8 @@ def _compared(judged: Mapping[str, _Judged]) -> dict[str, Any]:
 
 
 def _pays(extra: str, without: _Judged, tried: _Judged) -> bool:
-    """Whether an extra is worth reading. The encoder's states are the shop's own, and stay unless they are worse; what is
-    known of customers beside their events is personal, and must be better by more than chance.
+    """Whether an extra is worth having. The encoder's states are the shop's own, and stay unless they are worse; what is known
+    of customers beside their events is personal and a larger head slow: these must be better by more than chance.
     """
     if extra == "states":
         return not without.better(tried, "churn", sure=False)

@@ -99,7 +99,7 @@ def _member(lessons: Lessons, recipe: Recipe, x: torch.Tensor, *, seed: int) -> 
     rng = np.random.default_rng(seed)
     facts, outcomes = lessons.facts, lessons.outcomes
     age, bought = (facts.age, facts.bought) if recipe.prior else (facts.age * 0, facts.bought * 0 + 1)
-    ages, counts = torch.from_numpy(age), torch.from_numpy(bought)
+    ages, counts = torch.from_numpy(age), torch.from_numpy(bought.clip(1))
     orders, spend = outcomes.within(lessons.customer, lessons.cut, lessons.room)
     value = float(np.log(max(spend.clip(0).sum(), 1.0) / max(orders.sum(), 1.0)))
     scale = max(1.0, float(facts.age.mean()) / 2)

@@ -26,10 +26,10 @@ ROWS = 240_000
 """Lessons at most, for memory (some 100 MB) and time; of larger shops customers are drawn at each cut."""
 
 LEAST_LESSONS = 500
-"""Fewer than these teach a head nothing that holds."""
+"""Fewer lessons of buyers than these teach a head nothing that holds."""
 
-LEAST_SPAN = 14
-"""Days that a view must span."""
+LEAST_SPAN = 4
+"""Days that a view must span: some to look back at, and some ahead."""
 
 HIDDEN_STATES = 0.1
 """Share of lessons whose state is taken away, so that a head that reads states answers without them too."""
@@ -97,7 +97,7 @@ def lessons(
     about: Beside | None = None,
     seed: int = 0,
 ) -> Lessons:
-    """Customers with an order before each of many cuts; nothing from `end` (seconds) on is read.
+    """Customers with an event before each of many cuts; nothing from `end` (seconds) on is read.
 
     Raises:
         RegardError: the log is too short, or too few customers order in it.
@@ -108,15 +108,15 @@ def lessons(
     if not log.events or span < LEAST_SPAN:
         raise RegardError(f"a log of {span} days is too short to learn horizons from", hint="ingest a longer log")
     rng = np.random.default_rng(seed)
-    places = np.unique(np.linspace(FIRST * span, (1 - LAST) * span, CUTS).astype(np.int64))
+    places = np.unique(np.linspace(FIRST * span, (1 - LAST) * span, CUTS).astype(np.int64).clip(1))
     parts = []
     for place in places:
         cut = midnight(outcomes.first, log.time_zone, days=int(place))
         parts.append(_at(log, cut, end, target, states, about, rng))
     customer, cuts, room = (np.concatenate([part[number] for part in parts]) for number in range(3))
-    if len(customer) < LEAST_LESSONS:
-        raise RegardError("too few customers order here to learn horizons from", hint="ingest a longer log")
     facts = _joined([part[3] for part in parts])
+    if (facts.bought > 0).sum() < LEAST_LESSONS:
+        raise RegardError("too few customers order here to learn horizons from", hint="ingest a longer log")
     if facts.states is not None:
         facts.states[rng.random(len(facts)) < HIDDEN_STATES] = np.nan
     for source in BESIDE if about is not None else ():
@@ -125,7 +125,7 @@ def lessons(
     return Lessons(facts=facts, customer=customer, cut=cuts, room=room, outcomes=outcomes)
 
 
-def buyers_at(
+def customers_at(
     log: Log,
     cut: int,
     *,
@@ -135,11 +135,19 @@ def buyers_at(
     most: int | None = None,
     seed: int = 0,
 ) -> tuple[NDArray[np.int64], Facts]:
-    """(customers with an order before the cut, what heads read of them then); `most` of them, drawn at random."""
+    """(customers with an event before the cut, what heads read of them then).
+
+    Of more than `most` so many are drawn at random, half of them buyers where there are as many: these are asked more.
+    """
     past = log.where(log.time < cut)
-    customers = np.unique(orders_of(past, target).owner)
+    customers = np.flatnonzero(past.lengths)
     if most is not None and len(customers) > most:
-        customers = np.sort(np.random.default_rng(seed).choice(customers, most, replace=False))
+        bought = np.isin(customers, orders_of(past, target).owner)
+        buyers, others = customers[bought], customers[~bought]
+        some = min(len(buyers), max(most // 2, most - len(others)))
+        rng = np.random.default_rng(seed)
+        drawn = (rng.choice(part, n, replace=False) for part, n in ((buyers, some), (others, most - some)))
+        customers = np.sort(np.concatenate(list(drawn)))
     asof = np.full(len(customers), cut - 1, dtype=np.int64)
     return customers, facts_of(past.take(customers), asof, target=target, states=states, about=about)
 
@@ -153,7 +161,7 @@ def _at(
     about: Beside | None,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Facts]:
-    customers, facts = buyers_at(
+    customers, facts = customers_at(
         log, cut, target=target, states=states, about=about, most=ROWS // CUTS, seed=int(rng.integers(2**31))
     )
     count = len(customers)

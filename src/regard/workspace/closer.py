@@ -54,20 +54,20 @@ def look_closer(
     damaged = robustness(sample(split, DAMAGED, seed=SEED), model, mask=str(found.split["mask"]), seed=SEED)
     progress.advance(note="damaged histories")
     timed = split.view.cut is not None and log.clock == "clock"
-    chances = evaluate_propensity(log, split.view, model, horizons, customers=CHANCED, seed=SEED) if timed else ()
+    ranker = Ranker(scorer=model, items=model.view_items, behaviours=model.behaviours, version=model.name)
+    chances = evaluate_propensity(log, split.view, ranker, horizons, customers=CHANCED, seed=SEED) if timed else ()
     progress.advance(note="chances to buy")
-    reasons = _reasons(split, model)
+    reasons = _reasons(split, model, ranker)
     progress.advance(note="reasons")
     progress.finish()
     return replace(found, robustness=damaged, propensity=chances, faithfulness=reasons)
 
 
-def _reasons(split: Split, model: Model) -> tuple[Faithfulness, ...]:
+def _reasons(split: Split, model: Model, ranker: Ranker) -> tuple[Faithfulness, ...]:
     """Customers are drawn until their histories hold DELETED events; none where nobody has enough of a history."""
     lengths = split.queries.lengths
     drawn = np.random.default_rng(SEED).permutation(np.flatnonzero(lengths >= FEWEST))
     rows = drawn[: np.searchsorted(np.cumsum(np.minimum(lengths[drawn], LATEST)), DELETED, side="right")]
     if not len(rows):
         return ()
-    ranker = Ranker(scorer=model, items=model.view_items, behaviours=model.behaviours, version=model.name)
     return faithfulness(split.queries.take(rows), split.asof[rows], model, Deletion(ranker=ranker), seed=SEED)

@@ -163,11 +163,13 @@ def _look(data: Data, declared: pa.Table, ranker: Ranker | None) -> pa.Table:
     outlook: Outlook | None = None
     intent: dict[int, NDArray[Any]] = {}
     if timed and ranker is not None and isinstance(ranker.scorer, Encoder):
-        queries, within = ranker.aligned(log), np.array(data.config.horizons, dtype=np.float64)
-        chances = ranker.scorer.propensity(queries, asof, within)
+        within, ahead = (np.array(days, dtype=np.float64) for days in (data.config.horizons, AHEAD))
+        if ranker.horizon is None:
+            chances: NDArray[Any] = ranker.propensity(log, asof, within)
+        else:
+            facts = ranker.horizon.facts(log, asof)
+            chances, outlook = ranker.horizon.chances(facts, within), ranker.horizon.outlook(facts, ahead)
         intent = {int(ahead): chances[:, place] for place, ahead in enumerate(within)}
-        if ranker.scorer.horizon is not None:
-            outlook = ranker.scorer.horizon.predict(queries, asof, np.array(AHEAD, dtype=np.float64))
     content = data.content(log.items, None)
     fields = _profiles(Shop.of(log, target=target, content_of=lambda items, before: content))
     table = attributes(log, asof, target=target, outlook=outlook, intent=intent, profile=fields, declared=declared)

@@ -201,7 +201,8 @@ def evaluate(
         folder.mkdir(parents=True)
         card = load(entries[0].folder).card
         recipe = {"steps": card.get("steps"), "seed": card.get("seed", 0), "mask": split.mask}
-        _fit(split.view, folder=folder, progress=progress, resume=False, **recipe)
+        ahead = split.view.cut is not None
+        _fit(split.view, ahead=ahead, folder=folder, progress=progress, resume=False, **recipe)
         (folder / "complete").touch()
     scorer = load(folder)
     earlier = _validation(split, days)

@@ -33,6 +33,9 @@ class Formula:
     def facts(self, queries: Log, asof: np.ndarray) -> Facts:
         return facts_of(queries, asof, target=("purchase",))
 
+    def chances(self, facts: Facts, horizons_days: np.ndarray) -> np.ndarray:
+        return 1 - np.exp(-np.maximum(facts.bought, 0.5)[:, None] / 100 * horizons_days)
+
     def outlook(self, facts: Facts, horizons_days: np.ndarray) -> Outlook:
         rate = np.where(facts.bought > 0, facts.bought / 100, np.nan)[:, None]
         mean = rate * horizons_days

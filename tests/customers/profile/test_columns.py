@@ -80,6 +80,8 @@ def test_what_is_foreseen_hangs_together(shop: Shop, base: Base) -> None:
     buys = given.number("order_days") > 0
     churn = [found[f"churn_{days}d"].values.to_numpy(zero_copy_only=False) for days in (30, 60, 90)]
     assert (np.diff(np.stack(churn)[:, buys], axis=0) <= 0).all() and np.isnan(np.stack(churn)[:, ~buys]).all()
+    intent = found["intent_30d"].values.to_numpy(zero_copy_only=False)
+    np.testing.assert_allclose(intent[buys], 1 - churn[0][buys])
     curve = found["survival"].values.to_pylist()
     assert [one is None for one in curve] == (~buys).tolist()
     assert all(one[2] == pytest.approx(risk) for one, risk in zip(curve, churn[0], strict=True) if one)

@@ -51,6 +51,9 @@ class Foresees(Protocol):
     def outlook(self, facts: Facts, horizons_days: NDArray[np.floating[Any]]) -> Outlook:
         """Orders, churn and spend within each horizon."""
 
+    def chances(self, facts: Facts, horizons_days: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """[Q, K], the chance of an order within each horizon."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Base:

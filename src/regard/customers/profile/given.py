@@ -5,6 +5,7 @@ Legend: `Q` customers, `N` events, `F` features of items.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -123,6 +124,13 @@ class Given:
             return None
         model, facts = self._facts
         return model.outlook(facts, np.array(AHEAD, dtype=np.float64))
+
+    def chances(self, days: Sequence[int]) -> Floats | None:
+        """float64 [Q, K], of an order within so many days; None where the model does not say."""
+        if self._facts is None:
+            return None
+        model, facts = self._facts
+        return model.chances(facts, np.array(days, dtype=np.float64))
 
     def per_customer(self, events: NDArray[np.bool_], weights: Floats | None = None) -> Floats:
         """float64 [Q], how many of the marked events (bool [N]) each has, or the sum of their weights (float64 [N])."""

@@ -1,4 +1,4 @@
-"""Intent: how likely customers are to buy soon, read off the encoder, and how far their decision is."""
+"""Intent: how likely customers are to buy soon, and how far their decision is."""
 
 from __future__ import annotations
 
@@ -39,13 +39,19 @@ def intent(given: Given) -> Iterator[Column]:
 def _chances(given: Given) -> tuple[Floats, Floats | float]:
     """float64 [Q, K], never falling, and the share of the history that they rest on: none where only everybody's rate is known."""
     shop, days = given.shop, np.array(INTENT_DAYS, dtype=np.float64)
-    if shop.model is None or shop.ranker is None:
+    told, coverage = given.chances(INTENT_DAYS), np.ones(len(given))
+    if told is None and (shop.model is None or shop.ranker is None):
         told = np.tile([base_rate(shop, ahead) for ahead in INTENT_DAYS], (len(given), 1))
         return np.maximum.accumulate(told, axis=1), 0.0
-    told = np.asarray(shop.model.propensity(shop.ranker.aligned(given.log), given.asof, days), dtype=np.float64)
+    if told is None:
+        assert shop.model is not None and shop.ranker is not None
+        told = np.asarray(shop.ranker.propensity(given.log, given.asof, days), dtype=np.float64)
+        most = shop.model.card.get("settings", {}).get(
+            "length", np.inf
+        )  # events that the encoder reads, the latest ones
+        coverage = np.minimum(most / np.maximum(given.log.lengths, 1), 1.0)
     told[given.log.lengths == 0] = np.nan
-    most = shop.model.card.get("settings", {}).get("length", np.inf)  # events that the encoder reads, the latest ones
-    return np.maximum.accumulate(told, axis=1), np.minimum(most / np.maximum(given.log.lengths, 1), 1.0)
+    return np.maximum.accumulate(told, axis=1), coverage
 
 
 def _decision(given: Given) -> Column:

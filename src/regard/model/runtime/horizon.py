@@ -34,6 +34,9 @@ States = Callable[[Log, NDArray[np.int64]], NDArray[np.float32]]
 Beside = Callable[[Log, NDArray[np.int64]], Aggregates]
 """(queries, asof) -> further columns, named as `sequences.aggregates.BESIDE` says; `sequences.attributes.Attributes` is one."""
 
+MODEL = "model"
+"""The head that reads everything; the others are simple rules."""
+
 ANSWERS = ("churn", "orders", "spend")
 """What a head is compared on, and may be replaced in, one by one."""
 
@@ -82,7 +85,8 @@ class Facts:
     """What a head reads of N customers.
 
     Args:
-        table: aggregates. age: float32 [N] days since the first order. bought: float32 [N] days with an order, at least 1.
+        table: aggregates. age: float32 [N] days since the first order, of who never ordered since the first event.
+        bought: float32 [N] days with an order.
         states: float32 [N, D], NaN rows where there is none; None = of nobody.
     """
 
@@ -229,7 +233,7 @@ class Head:
     def read(self, facts: Facts) -> Reading:
         """What the networks say of N customers, before any horizon is asked."""
         x = self.inputs(facts)
-        age, bought = (facts.age, facts.bought) if self.prior else (facts.age * 0, facts.bought * 0 + 1)
+        age, bought = (facts.age, facts.bought.clip(1)) if self.prior else (facts.age * 0, facts.bought * 0 + 1)
         return Reading(parts=tuple(_numbers(member, x, age, bought) for member in self.members))
 
     def forecast(self, facts: Facts, days: Days) -> Forecast:
@@ -358,6 +362,14 @@ class HorizonModel:
             next_order_days=ahead[:, 0],
         )  # fmt: skip
 
+    def chances(self, facts: Facts, horizons_days: Days) -> NDArray[np.float64]:
+        """The chance of an order within each horizon, float64 [N, K], also for who never ordered."""
+        days = np.asarray(horizons_days, dtype=np.float64)
+        found = np.empty((len(facts), len(days)))
+        for rows, name in ((facts.bought > 0, self.answers["churn"]), (facts.bought == 0, MODEL)):
+            found[rows] = self.heads[name].forecast(facts.take(rows), days).p_order
+        return found
+
     def _next_order(self, facts: Facts) -> NDArray[np.float64]:
         days = np.geomspace(*SEARCHED_DAYS, 49)
         chance = self.heads[self.answers["churn"]].forecast(facts, days).p_order
@@ -456,9 +468,10 @@ def facts_of(
         raise UsageError("days ahead need events with times", hint="this log has only an order of events")
     table = aggregate(queries, asof, target=target)
     told = None if states is None else states(queries.where(queries.time <= asof[queries.owner]), asof)
+    first, ever = (table.column(f"days_since_first_{what}") for what in ("order", "event"))
     return Facts(
         table=table if about is None else table.beside(about(queries, asof)),
-        age=np.nan_to_num(table.column("days_since_first_order")),
+        age=np.nan_to_num(np.where(np.isnan(first), ever, first)),
         bought=np.nan_to_num(table.column("order_days")),
         states=told,
     )
