@@ -83,6 +83,19 @@ def test_flows_count_every_present_customer_once(former: Segments) -> None:
     assert again.stayed > 0.98
 
 
+def test_near_a_border_the_former_place_counts_for_who_did_nothing(former: Segments) -> None:
+    first, second = (_people(np.repeat([0, 1, 2], [150, 100, 70]), seed=seed, noise=0.4) for seed in (1, 2))
+    before = refit(former, first, settings=QUICK).segments
+    everybody, nobody = np.ones(len(first), dtype=bool), None
+    told, untold = (refit(before, second, unchanged=flag, settings=QUICK) for flag in (everybody, nobody))
+    assert untold.stayed + 0.02 < told.stayed < 1
+    assert np.allclose(told.segments.states, brought(before, second.states, np.arange(len(first))))
+    acted = everybody.copy()
+    acted[:60] = False
+    moved = refit(before, second, unchanged=acted, settings=QUICK).segments
+    assert (moved.label[:60] == untold.segments.label[:60]).mean() > 0.9
+
+
 def test_who_moved_is_not_counted_as_having_stayed(former: Segments) -> None:
     who = np.repeat([0, 1, 2], [150, 100, 70])
     moved = np.arange(len(who)) < 30
