@@ -171,6 +171,41 @@ CHINESE = {
     "Chance of no order for {days} days": "{days} 天内不下单的可能性",
     "Spend expected within {days} days": "{days} 天内的预期消费",
     "effect: what its log-odds lose when these events are deleted": "影响：删去这些事件后，对数几率的下降",
+    "in segment {id}, {name}": "属于客群 {id}（{name}）",
+    "in segment {named}": "属于客群 {named}",
+    "margin {margin}": "归属度 {margin}",
+    "the nearest other segment is {id}": "最接近的其他客群是 {id}",
+    "effect: what the margin loses when these events are deleted; it is 1 at the centre, below 0 outside": (
+        "影响：删去这些事件后归属度的下降；位于中心时为 1，小于 0 即不属于该客群"
+    ),
+    "Without these, they would be no member, margin {margin}:": "没有这些事件，就不属于该客群，归属度为 {margin}：",
+    "condition": "条件",
+    "the customer's values": "该顾客的取值",
+    "unknown": "未知",
+    "the whole shop": "全店",
+    "segment {id}": "客群 {id}",
+    "what drives it in {who}": "驱动因素（{who}）",
+    "category": "品类",
+    "of effect": "占影响",
+    "of events": "占事件",
+    "in the last day": "最近 1 天",
+    "{drawn} of {among} customers drawn": "从 {among} 位顾客中抽取 {drawn} 位",
+    "time since": "距今时间",
+    "all three": "三者合看",
+    "interval": "区间",
+    "lift": "提升度",
+    "over {days} days ago": "{days} 天以前",
+    "{low} to {high} days ago": "{low}–{high} 天前",
+    "no category": "无品类",
+    "effect: mean fall of the log-odds when all of a customer's events of the kind are deleted": (
+        "影响：删去一位顾客的全部该类事件后，对数几率的平均下降"
+    ),
+    "effect: mean fall of the logarithm when all of a customer's events of the kind are deleted": (
+        "影响：删去一位顾客的全部该类事件后，对数的平均下降"
+    ),
+    "lift: share of the movement over share of the events; above 1 it matters beyond being common": (
+        "提升度：影响占比与事件占比之比；大于 1 说明不只是因为常见"
+    ),
     "effect: what its logarithm loses when these events are deleted": "影响：删去这些事件后，其对数的下降",
     "Without these, it would be {without}, less than half:": "没有这些事件，会是 {without}，不到一半：",
     "Without these, it would be {without}; the average of all is {boundary}:": (

@@ -67,7 +67,19 @@ def delete_each(
         grouped: all events of one behaviour on one item together; False = one event at a time.
         latest: events looked at, per customer.
     """
-    groups, offsets = _groups(queries, grouped, latest)
+    groups, offsets = together(queries, grouped=grouped, latest=latest)
+    return delete_groups(ask, queries, asof, groups, offsets)
+
+
+def delete_groups(
+    ask: Asking, queries: Log, asof: NDArray[np.int64], groups: Ragged, offsets: NDArray[np.int64]
+) -> Effects:
+    """Delete any groups of customers' events, one group at a time, and see what the answers lose.
+
+    Args:
+        ask, queries, asof: as in `delete_each`. groups: G rows of event rows, customer by customer; one event may be in several.
+        offsets: int64 [Q + 1], the groups of customer q are offsets[q]:offsets[q + 1].
+    """
     count = np.diff(offsets)
     # Each customer's history as it is, then as it is without each of the groups.
     owner = np.repeat(np.arange(len(queries)), 1 + count)
@@ -151,8 +163,11 @@ def _asked(
     return np.concatenate(told)
 
 
-def _groups(queries: Log, grouped: bool, latest: int) -> tuple[Ragged, NDArray[np.int64]]:
-    """Rows of event rows that go together, and the offsets of each customer's groups."""
+def together(queries: Log, *, grouped: bool = True, latest: int = LATEST) -> tuple[Ragged, NDArray[np.int64]]:
+    """Rows of event rows that go together, customer by customer, newest first, and the offsets of each customer's groups.
+
+    Args: queries: histories of Q customers. grouped, latest: as in `delete_each`.
+    """
     rows = spans(queries.offsets[:-1], queries.lengths)[::-1]
     age = queries.offsets[1:][queries.owner[rows]] - 1 - rows
     rows = rows[age < latest]

@@ -11,8 +11,6 @@ from regard.config import Config
 from regard.errors import ConfigError, UsageError, WorkspaceError
 from regard.insight.answer import Answer
 from regard.insight.batch import Batch
-from regard.insight.explain import Explanation
-from regard.insight.explain_chance import Grounds
 from regard.insight.history import Ask, Given
 from regard.insight.intent import Intent
 from regard.insight.ranker import Model
@@ -25,11 +23,10 @@ from regard.workspace import learning, oddities
 from regard.workspace.answering import Answering, unproven
 from regard.workspace.consent import named, strangers
 from regard.workspace.data import Data
-from regard.workspace.explaining import explained
+from regard.workspace.explained import Explained
 from regard.workspace.learning import TrainReport
 from regard.workspace.models import Models
 from regard.workspace.profiled import Profiled
-from regard.workspace.segmented import Segmented
 
 if TYPE_CHECKING:
     from regard.evaluation.evaluate import Evaluation
@@ -107,7 +104,7 @@ def open(folder: str | Path) -> Workspace:
     return Workspace(path, Store.open(path))
 
 
-class Workspace(Profiled, Segmented):
+class Workspace(Profiled, Explained):
     """One shop: its events, its models, its answers. Get one from `regard.open`.
 
     >>> import tempfile, pyarrow
@@ -377,29 +374,6 @@ class Workspace(Profiled, Segmented):
         shop, notes = self._answering.shop(model=model, language=language)
         allowed = insight.candidates(shop, filter=filter, stock=stock, allow=allow, deny=deny)
         return shop, notes, {"why": why, "exclude": exclude or "", "allowed": allowed}
-
-    def explain(
-        self,
-        customer: str | int,
-        item: str | None = None,
-        *,
-        of: str | None = None,
-        n: int = 10,
-        exclude: str | None = None,
-        model: str | None = None,
-        language: str | None = None,
-    ) -> Explanation | Grounds:
-        """The events of a customer that speak most for or against an answer, found by deleting them.
-
-        Args:
-            customer: id. item: id; None = the first recommended. n: events named. Others as in `recommend`.
-            of: instead of an item, 'intent_7d', 'churn_30d' or 'value_90d', of any number of days; or 'recommendation:ITEM'.
-
-        Raises: ConsentError: the customer has not consented. UsageError: no such answer is explained.
-        """
-        self._data.must_consent([str(_id(customer))])
-        shop, _ = self._answering.shop(model=model, language=language)
-        return explained(shop, str(_id(customer)), item, of, n=n, exclude=exclude or "")
 
     def similar(
         self, items: str | Sequence[str], n: int = 10, *, filter: str | None = None, model: str | None = None

@@ -1,0 +1,236 @@
+"""Membership: why a customer is in a segment: which events keep them among its cluster, or what its rule asks of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from regard.customers.segments import People, Rule, members
+from regard.customers.segments.keeping import Fit, read
+from regard.customers.segments.rfm import CELLS
+from regard.errors import ModelError, UsageError
+from regard.events import filter as filters
+from regard.events.filter_text import text
+from regard.events.filter_tree import And
+from regard.insight.answer import Plain, Reason
+from regard.insight.evidence import evidence
+from regard.insight.shop import Shop
+from regard.workspace.crowd import Crowd
+from regard.workspace.places import Places, moments
+from regard.workspace.segment_registry import Registry
+from regard.workspace.segmenting import CELL_FIELDS, Segmenting
+
+KIND = "segment"
+"""What answers of this file are asked for by: segment:ID."""
+
+SHOWN = 20
+"""Segments that are named where none is meant."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Membership(Plain):
+    """Why a customer is in a cluster of encoder states.
+
+    Args:
+        customer, of: what was asked about. name: of the segment.
+        value: the margin: 1 at this cluster's centre, 0 half way to the centre of the nearest other one, -1 there (see
+            `Places.margins`). boundary: 0, below which the customer is no member.
+        nearest: the segment behind the nearest border; None where that is none that is offered.
+        reasons: the events that move the margin most, largest effect first.
+        fewest: events without which they were no member, the fewest that were found; None where no few carry it.
+        without: the margin without these. method: how the events were found. model_version: id of the model.
+    """
+
+    customer: str
+    of: str
+    name: str
+    value: float
+    boundary: float
+    nearest: str | None
+    reasons: tuple[Reason, ...]
+    fewest: tuple[Reason, ...] | None
+    without: float | None
+    method: str
+    model_version: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition(Plain):
+    """Args: text: one condition of a rule. fields: what it reads of the customer. met: whether it is true of them."""
+
+    text: str
+    fields: dict[str, object]
+    met: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleMembership(Plain):
+    """Why a customer meets a rule, or is in a cell of the RFM grid.
+
+    Args:
+        customer, of: what was asked about. name: of the segment. rule: its text.
+        conditions: the parts of the rule that must all be met; for a cell, what puts a customer into it.
+    """
+
+    customer: str
+    of: str
+    name: str
+    rule: str
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Grouped:
+    """The segments of a workspace as they are now, to be asked who is in them.
+
+    Args: seen: everybody. registry: what is kept. segmenting: finds clusters where the kept ones are of another day.
+    """
+
+    seen: Crowd
+    registry: Registry
+    segmenting: Segmenting
+
+    def why(self, shop: Shop, customer: str, id: str, *, n: int = 10) -> Membership | RuleMembership:
+        """Why a customer is in a segment.
+
+        Args:
+            shop: names and language. customer: id. id: of a cluster, a saved rule or an RFM cell. n: events (groups) named.
+
+        Raises:
+            UsageError: there is no such segment, nobody is in it, or the customer is not. ModelError: clusters need a model.
+        """
+        row = self._row(customer)
+        rule = self._rule(id)
+        return (
+            self._cluster(shop, customer, id, row, n) if rule is None else self._met(customer, rule, row, shop.language)
+        )
+
+    def members(self, id: str, language: str) -> tuple[str, ...]:
+        """The ids of a segment's members.
+
+        Raises:
+            UsageError: there is no such segment, or nobody is in it. ModelError: clusters need a model.
+        """
+        rule = self._rule(id)
+        if rule is None:
+            fit = self._fit(language)
+            label = fit.segments.label == self._place(fit, id)
+            found = fit.segments.customers.names(np.flatnonzero(label))
+        else:
+            people = self._people(rule, language)
+            found = people.customers.names(np.flatnonzero(members(rule, people)))
+        if not found:
+            raise UsageError(f"nobody is in segment '{id}'", hint="regard segments says who is in which")
+        return tuple(found)
+
+    def _row(self, customer: str) -> int:
+        row = self.seen.people.customers.code(customer)
+        if row >= 0:
+            return row
+        if self.seen.data.log().customers.code(customer) < 0:
+            raise UsageError(f"nothing is known of customer '{customer}'", hint="regard profile finds the nearest id")
+        raise UsageError(
+            f"customer '{customer}' is in no segment: who behaves like a bot is not segmented",
+            hint="regard anomalies says why",
+        )
+
+    def _rule(self, id: str) -> Rule | None:
+        """What a rule or a cell asks; None for whatever else the id may be."""
+        if id in CELLS:
+            return Rule.of(id, f'rfm = "{id}"')
+        saved = next((one for one in self.registry.rules() if one.name == id), None)
+        return None if saved is None else Rule.of(id, saved.rule)
+
+    def _people(self, rule: Rule, language: str) -> People:
+        """Everybody, with the cluster of each where the rule reads it."""
+        people = self.seen.people
+        if KIND not in rule.fields or self.seen.ranker is None:
+            return people
+        cluster = pa.array(self._fit(language).segments.of(people.customers.ids.to_pylist()), pa.string())
+        return replace(people, profile=people.profile.append_column(KIND, cluster))
+
+    def _fit(self, language: str) -> Fit:
+        """The clusters of today's customers and model."""
+        if self.seen.ranker is None:
+            raise ModelError("clusters need a trained model", hint="regard train")
+        for kept in (True, False):
+            if not kept:
+                self.segmenting.report(language=language)
+            entries = self.registry.fits()
+            now = (self.seen.version_of_model, self.seen.version)
+            if entries and (entries[0].model, entries[0].version) == now and entries[0].folder.is_dir():
+                return read(entries[0].folder)
+        raise UsageError("this shop has no clusters", hint="regard segments says why")
+
+    def _place(self, fit: Fit, id: str) -> int:
+        if id in fit.segments.ids:
+            return fit.segments.ids.index(id)
+        have = [*fit.segments.ids, *(one.name for one in self.registry.rules()), *CELLS]
+        raise UsageError(f"no segment '{id[:80]}'", hint=f"there is {', '.join(have[:SHOWN])}")
+
+    def _cluster(self, shop: Shop, customer: str, id: str, row: int, n: int) -> Membership:
+        fit = self._fit(shop.language)
+        cluster = self._place(fit, id)
+        if not (fit.segments.label == cluster).any():
+            raise UsageError(f"nobody is in segment '{id}'", hint="regard segments says who is in which")
+        (where,) = fit.segments.of([customer])
+        if where != id:
+            hint = "they are in no cluster" if where is None else f"they are in {where}: --of segment:{where}"
+            raise UsageError(f"customer '{customer}' is not in segment '{id}'", hint=hint)
+        places = Places.of(fit, self.seen)
+        query = self.seen.log.take(np.array([row]))
+        asof = moments(self.seen.log)[[row]]
+        found = evidence(shop, query, asof, places.margin(cluster), lambda base: 0.0, n=n)
+        nearest = int(places.margins(query, asof, cluster)[0].argmin())
+        name = fit.names[cluster]
+        return Membership(
+            customer=customer,
+            of=f"{KIND}:{id}",
+            name=name.zh if shop.language == "zh" else name.en,
+            value=found.value,
+            boundary=found.boundary,
+            nearest=fit.segments.ids[nearest] if nearest < len(fit.segments) else None,
+            reasons=found.reasons,
+            fewest=found.fewest,
+            without=found.without,
+            method=found.method,
+            model_version=self.seen.version_of_model,
+        )
+
+    def _met(self, customer: str, rule: Rule, row: int, language: str) -> RuleMembership:
+        people = self._people(rule, language)
+        met = members(rule, people)
+        if not met.any():
+            raise UsageError(f"nobody is in segment '{rule.id}'", hint=f"its rule is {rule.text}")
+        parts = rule.tree.parts if isinstance(rule.tree, And) else (rule.tree,)
+        own = people.take(np.array([row])).profile
+        told = []
+        for part in parts:
+            read = sorted(filters.columns_of(part))
+            if rule.id in CELLS:
+                read = [name for name in (*read, *CELL_FIELDS) if name in own.column_names]
+            fields = {name: _plain(own.column(name)[0].as_py()) for name in read}
+            told.append(Condition(text=text(part), fields=fields, met=bool(filters.mask(part, own)[0])))
+        if not met[row]:
+            lacks = next(condition for condition in told if not condition.met)
+            values = ", ".join(f"{name} is {_said(value)}" for name, value in lacks.fields.items())
+            raise UsageError(
+                f"customer '{customer}' is not in segment '{rule.id}'", hint=f"not met: {lacks.text}; {values}"
+            )
+        name = CELLS[rule.id][language == "zh"] if rule.id in CELLS else rule.id
+        return RuleMembership(
+            customer=customer, of=f"{KIND}:{rule.id}", name=name, rule=rule.text, conditions=tuple(told)
+        )
+
+
+def _plain(value: object) -> object:
+    """What JSON knows."""
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _said(value: object) -> str:
+    return "unknown" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
