@@ -23,6 +23,7 @@ from regard.sequences.split import midnight
 from regard.sequences.view import View
 from regard.training.horizon_fit import Recipe, fit_head, tune
 from regard.training.horizon_lessons import Outcomes, customers_at, lessons
+from regard.training.horizon_season import season
 
 COUNTED = "aggregates"
 """What the model is called while it is tried without extras."""
@@ -99,13 +100,14 @@ def fit_horizon(
     states, about = states if rehearsed.recipe.states else None, about if rehearsed.recipe.about else None
     recipes = {MODEL: rehearsed.recipe, **RULES}
     whole = lessons(view.log, view.cut, target=view.target, states=states, about=about, seed=seed)
-    heads = {
-        name: replace(fit_head(whole, recipes[name], seed=seed), tuning=rehearsed.heads[name].tuning)
-        for name in dict.fromkeys([MODEL, *rehearsed.answers.values()])
-    }
+    heads: dict[str, Head] = {}
+    for name in dict.fromkeys([MODEL, *rehearsed.answers.values()]):
+        head = fit_head(whole, recipes[name], seed=seed)
+        busier = season(head, view, days, states=states, about=about, seed=seed)
+        heads[name] = replace(head, tuning=replace(rehearsed.heads[name].tuning, season=busier))
     return HorizonModel(
         heads=heads, answers=rehearsed.answers, target=view.target, money=whole.outcomes.money,
-        report=rehearsed.report, states=states, about=about,
+        report={**rehearsed.report, "season": list(heads[MODEL].tuning.season)}, states=states, about=about,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ lognormal, with the mean expected orders x value of an order.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,8 +49,14 @@ MOST_ORDERS = 400
 SEARCHED_DAYS = (0.25, 3_650.0)
 """The next order is looked for between six hours and ten years ahead."""
 
+SEASON_DAYS = (30.0, 90.0, 180.0, 365.0)
+"""Ends of the stretches ahead, each busier or quieter than usual by a factor of its own: a month, a quarter, half a year, a year."""
+
 CLIP = 5.0
 """Standard deviations at which an input is cut off: a customer beyond all others is treated as the furthest of them."""
+
+LEAST_BUSY = 1e-12
+"""Expected orders are kept above this, where rounding could make them 0."""
 
 LEAST_BEND = 1e-4
 """Nearer to 0 the power is taken as this: its limit is a logarithm."""
@@ -152,6 +158,7 @@ class Tuning:
 
     Args:
         rate, shape, value, spread, alive: added to the logarithms of these, of the odds of alive. bend: added to the bend before its tanh.
+        season: how much busier than usual each stretch of SEASON_DAYS is from the model's cut on; empty = as usual.
     """
 
     rate: float = 0.0
@@ -160,6 +167,7 @@ class Tuning:
     value: float = 0.0
     spread: float = 0.0
     alive: float = 0.0
+    season: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -243,6 +251,21 @@ class Head:
     def at(self, reading: Reading, days: Days) -> Forecast:
         """The closed forms at `days`, [K] or [N, K], of what was read."""
         ahead, tuning = np.atleast_2d(np.asarray(days, dtype=np.float64)), self.tuning
+        told = self._usual(reading, ahead)
+        if not tuning.season:
+            return told
+        # What comes in each stretch is more or less than usual by its factor, so that a longer horizon never holds fewer orders.
+        busy, before = told.busy, self._usual(reading, np.minimum(ahead, SEASON_DAYS[-1])).busy
+        busy = busy - before
+        for end, begin, factor in zip(SEASON_DAYS, (0.0, *SEASON_DAYS), tuning.season, strict=False):
+            until = self._usual(reading, np.minimum(ahead, end)).busy
+            since = self._usual(reading, np.minimum(ahead, begin)).busy if begin else 0.0
+            busy = busy + factor * (until - since)
+        return replace(told, busy=np.maximum(busy, LEAST_BUSY))
+
+    def _usual(self, reading: Reading, ahead: NDArray[np.float64]) -> Forecast:
+        """At `ahead`, [K] or [N, K] days, of which none is busier than another."""
+        tuning = self.tuning
         found = [
             _curve(member, part, ahead, tuning.bend) for member, part in zip(self.members, reading.parts, strict=True)
         ]
@@ -448,7 +471,12 @@ def _head(name: str, told: Mapping[str, Any], weights: Mapping[str, Floats]) -> 
         columns=tuple(told["columns"]), flagged=tuple(told["flagged"]), states=told["states"],
         center=weights[f"{name}/center"], scale=weights[f"{name}/scale"],
     )  # fmt: skip
-    return Head(inputs=inputs, members=tuple(members), prior=told["prior"], tuning=Tuning(**told["tuning"]))
+    return Head(inputs=inputs, members=tuple(members), prior=told["prior"], tuning=_tuning(told["tuning"]))
+
+
+def _tuning(told: Mapping[str, Any]) -> Tuning:
+    numbers = {name: float(told[name]) for name in ("rate", "bend", "shape", "value", "spread", "alive")}
+    return Tuning(**numbers, season=tuple(float(factor) for factor in told.get("season", ())))
 
 
 def facts_of(
