@@ -97,7 +97,7 @@ def shop(tmp_path: Path, quick: None) -> regard.Workspace:
 def where(shop: regard.Workspace, customer: str) -> str:
     """The cluster of a customer."""
     for card in shop.segments().segments:
-        if customer in shop._grouped().members(card.id, "en"):
+        if customer in shop._grouped().members(card.id):
             return card.id
     raise AssertionError(f"{customer} is in no cluster")
 
@@ -128,11 +128,11 @@ def test_margins_agree_with_the_kept_places_also_after_a_refit_in_a_turned_space
             see(shop, seed)
             shop.segments()
         grouped = shop._grouped()
-        fit = grouped._fit("en")
+        fit = grouped._fit()
         places, log = Places.of(fit, grouped.seen), grouped.seen.log
         for cluster in range(len(fit.segments)):
             margin = places.margin(cluster)(log, moments(log))
-            assert ((margin > 0) == (fit.segments.label == cluster)).all()
+            assert ((margin > 0) == (fit.segments.label == cluster)).all()  # the second model sees all as the first did
     assert np.abs(places.way[:4] - np.eye(4)).max() > 0.1  # it was turned
     nothing = log.where(np.zeros(log.events, dtype=bool))
     assert (places.margin(0)(nothing, moments(log)) == -1).all()
@@ -208,7 +208,7 @@ def test_what_drives_a_shop_and_a_segment(shop: regard.Workspace) -> None:
     own = where(shop, "C1")
     part = shop.explain(of="intent_7d", segment=own)
     valid(part)
-    assert part.segment == own and part.customers == len(shop._grouped().members(own, "en")) < 60
+    assert part.segment == own and part.customers == len(shop._grouped().members(own)) < 60
     shares = {one.category: one.events for one in part.categories}
     assert shares["lights"] > 0.5 > shares["tea"]
 
@@ -227,7 +227,7 @@ def test_consent_is_obeyed(
             shop.explain("C1", of=of)
     told = shop.explain(of="intent_7d")
     assert told.among == 57
-    assert not withheld & set(shop._grouped().members(own, "en"))
+    assert not withheld & set(shop._grouped().members(own))
     without = regard.init(tmp_path / "without")
     some = events()
     items = pd.DataFrame({"item": LIGHTS + TEAS, "category": ["lights"] * 4 + ["tea"] * 4})
@@ -260,3 +260,14 @@ def test_the_command_line_in_both_languages_and_as_json(shop: regard.Workspace) 
     for words in (("C1", "--of", f"segment:{own}"), ("C3", "--of", "segment:buyers"), ("--of", "intent_7d")):
         Draft202012Validator(SCHEMA).validate(json.loads(said(*words, "--json")))
     assert "name a customer" in said(code=2)
+
+
+def test_a_member_by_the_place_of_the_fit_before_is_said_to_be_one(
+    shop: regard.Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = where(shop, "C1")
+    monkeypatch.setattr(Places, "margin", lambda self, cluster: lambda histories, asof: np.full(len(histories), -0.1))
+    told = shop.explain("C1", of=f"segment:{own}")
+    valid(told)
+    assert told.fewest is None and told.without is None and "both places count" in told.notes[0]
+    assert "两次位置" in shop.explain("C1", of=f"segment:{own}", language="zh").notes[0]

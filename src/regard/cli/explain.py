@@ -159,6 +159,8 @@ def _membership(out: Console, answer: Membership, source: str, say: Words) -> No
         f"{brief(answer.customer)}: {said}",
         note=f"{say('margin {margin}', margin=f'{answer.value:.2f}')} · {source}",
     )
+    for line in answer.notes:
+        out.print(Text(line, style="yellow"))
     if answer.nearest:
         out.print(Text(say("the nearest other segment is {id}", id=answer.nearest), style="dim"))
     effect = say("effect: what the margin loses when these events are deleted; it is 1 at the centre, below 0 outside")

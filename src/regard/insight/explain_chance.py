@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +12,8 @@ from scipy.special import expit, logit
 from regard.errors import ModelError, UsageError
 from regard.evaluation.faithfulness import Answering
 from regard.insight.answer import Plain, Reason
-from regard.insight.deletion import delete_each, fewest
-from regard.insight.explain import TRIFLE, deed, history_of
+from regard.insight.evidence import evidence
+from regard.insight.explain import history_of
 from regard.insight.intent import base_rate
 from regard.insight.shop import Shop
 from regard.sequences.log import Log
@@ -49,7 +48,8 @@ class Subject:
         found = _NAME.fullmatch(name)
         if found is None:
             raise UsageError(
-                f"'{name}' cannot be explained", hint="recommendation:ITEM, intent_7d, churn_30d or value_90d"
+                f"'{name}' cannot be explained",
+                hint="recommendation:ITEM, intent_7d, churn_30d, value_90d or segment:ID",
             )
         return cls(kind=found[1], days=int(found[2]))
 
@@ -63,7 +63,7 @@ class Grounds(Plain):
         boundary: across it the answer counts as another: the share of all customers for a probability, half of `value` for money.
         reasons: the events that move it most, largest effect first; effects are of log-odds, of log(1 + money) for value.
         fewest: events without which the answer lies across the boundary, the fewest that were found; None where no few carry it.
-        without: the answer without these. model_version: id of the model.
+        without: the answer without these. method: how the events were found. model_version: id of the model.
     """
 
     customer: str
@@ -73,6 +73,7 @@ class Grounds(Plain):
     reasons: tuple[Reason, ...]
     fewest: tuple[Reason, ...] | None
     without: float | None
+    method: str
     model_version: str | None
 
 
@@ -92,33 +93,17 @@ def grounds(shop: Shop, customer: str, of: str, *, n: int = 10) -> Grounds:
         raise UsageError(
             f"customer '{customer}' has not bought yet: there is no {of} to explain", hint="ask for intent_7d"
         )
-    answer = answering(shop, subject)
-    base = float(answer(query, asof)[0])
-
-    def ask(histories: Log, asof: NDArray[np.int64], of: NDArray[np.int64]) -> NDArray[np.float32]:
-        return answer(histories, asof).astype(np.float32)[:, None]
-
-    found = delete_each(ask, query, asof)
-    effect, boundary = found.effect[:, 0], _boundary(shop, subject, base)
-    above = base > boundary
-    few = fewest(
-        ask, query, asof, found.groups, effect if above else -effect, lambda answers: (answers > boundary) != above
-    )
-    size = np.abs(effect)
-    best = [group for group in np.argsort(-size, kind="stable")[:n] if size[group] > TRIFLE]
-
-    def named(groups: Sequence[int] | NDArray[np.int64]) -> tuple[Reason, ...]:
-        return tuple(deed(shop, query, int(asof[0]), found.groups[g], float(effect[g])) for g in groups)
-
     plain = np.expm1 if subject.kind == "value" else expit
+    found = evidence(shop, query, asof, answering(shop, subject), lambda base: _boundary(shop, subject, base), n=n)
     return Grounds(
         customer=customer,
         of=of,
-        value=float(plain(base)),
-        boundary=float(plain(boundary)),
-        reasons=named(best),
-        fewest=None if few is None else named(few[0]),
-        without=None if few is None else float(plain(few[1])),
+        value=float(plain(found.value)),
+        boundary=float(plain(found.boundary)),
+        reasons=found.reasons,
+        fewest=found.fewest,
+        without=None if found.without is None else float(plain(found.without)),
+        method=found.method,
         model_version=shop.ranker.version if shop.ranker else None,
     )
 

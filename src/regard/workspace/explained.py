@@ -75,13 +75,15 @@ class Explained(Segmented):
         if segment is None:
             ids = self._data.people().customers.ids.to_pylist()
         else:
-            ids = list(self._grouped().members(segment, shop.language))
+            ids = list(self._grouped().members(segment))
         return patterns(shop, of, rows=shop.log.customers.codes(ids), segment=segment)
 
     def _grouped(self) -> Grouped:
+        from regard.workspace.clustering import Clustering
         from regard.workspace.crowd import crowd
         from regard.workspace.membership import Grouped
         from regard.workspace.segment_registry import Registry
 
         seen = crowd(self.store, self.models, self._data, self._load)
-        return Grouped(seen=seen, registry=Registry(self.store.folder), segmenting=self._segmenting)
+        folder = self.store.folder
+        return Grouped(seen=seen, registry=Registry(folder), clustering=Clustering(folder))

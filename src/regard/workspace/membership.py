@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 
 from regard.customers.segments import People, Rule, members
-from regard.customers.segments.keeping import Fit, read
+from regard.customers.segments.keeping import Fit
 from regard.customers.segments.rfm import CELLS
 from regard.errors import ModelError, UsageError
 from regard.events import filter as filters
@@ -17,16 +16,15 @@ from regard.events.filter_tree import And
 from regard.insight.answer import Plain, Reason
 from regard.insight.evidence import evidence
 from regard.insight.shop import Shop
+from regard.workspace.clustering import Clustering
 from regard.workspace.crowd import Crowd
 from regard.workspace.places import Places, moments
+from regard.workspace.roster import NAMED, SHOWN, with_segment
 from regard.workspace.segment_registry import Registry
-from regard.workspace.segmenting import CELL_FIELDS, Segmenting
+from regard.workspace.segmenting import CELL_FIELDS
 
 KIND = "segment"
 """What answers of this file are asked for by: segment:ID."""
-
-SHOWN = 20
-"""Segments that are named where none is meant."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +39,7 @@ class Membership(Plain):
         reasons: the events that move the margin most, largest effect first.
         fewest: events without which they were no member, the fewest that were found; None where no few carry it.
         without: the margin without these. method: how the events were found. model_version: id of the model.
+        notes: what the reader should know, one line each.
     """
 
     customer: str
@@ -54,6 +53,7 @@ class Membership(Plain):
     without: float | None
     method: str
     model_version: str | None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,12 +85,12 @@ class RuleMembership(Plain):
 class Grouped:
     """The segments of a workspace as they are now, to be asked who is in them.
 
-    Args: seen: everybody. registry: what is kept. segmenting: finds clusters where the kept ones are of another day.
+    Args: seen: everybody. registry: what is kept. clustering: the clusters that hold now.
     """
 
     seen: Crowd
     registry: Registry
-    segmenting: Segmenting
+    clustering: Clustering
 
     def why(self, shop: Shop, customer: str, id: str, *, n: int = 10) -> Membership | RuleMembership:
         """Why a customer is in a segment.
@@ -107,7 +107,7 @@ class Grouped:
             self._cluster(shop, customer, id, row, n) if rule is None else self._met(customer, rule, row, shop.language)
         )
 
-    def members(self, id: str, language: str) -> tuple[str, ...]:
+    def members(self, id: str) -> tuple[str, ...]:
         """The ids of a segment's members.
 
         Raises:
@@ -115,11 +115,11 @@ class Grouped:
         """
         rule = self._rule(id)
         if rule is None:
-            fit = self._fit(language)
+            fit = self._fit()
             label = fit.segments.label == self._place(fit, id)
             found = fit.segments.customers.names(np.flatnonzero(label))
         else:
-            people = self._people(rule, language)
+            people = self._people(rule)
             found = people.customers.names(np.flatnonzero(members(rule, people)))
         if not found:
             raise UsageError(f"nobody is in segment '{id}'", hint="regard segments says who is in which")
@@ -140,38 +140,28 @@ class Grouped:
         """What a rule or a cell asks; None for whatever else the id may be."""
         if id in CELLS:
             return Rule.of(id, f'rfm = "{id}"')
-        saved = next((one for one in self.registry.rules() if one.name == id), None)
+        saved = next((one for one in self.registry.rules(members=False) if one.name == id), None)
         return None if saved is None else Rule.of(id, saved.rule)
 
-    def _people(self, rule: Rule, language: str) -> People:
+    def _people(self, rule: Rule) -> People:
         """Everybody, with the cluster of each where the rule reads it."""
-        people = self.seen.people
-        if KIND not in rule.fields or self.seen.ranker is None:
-            return people
-        cluster = pa.array(self._fit(language).segments.of(people.customers.ids.to_pylist()), pa.string())
-        return replace(people, profile=people.profile.append_column(KIND, cluster))
+        clustered = KIND in rule.fields and self.seen.ranker is not None
+        return with_segment(self.seen.people, self._fit() if clustered else None)
 
-    def _fit(self, language: str) -> Fit:
+    def _fit(self) -> Fit:
         """The clusters of today's customers and model."""
         if self.seen.ranker is None:
             raise ModelError("clusters need a trained model", hint="regard train")
-        for kept in (True, False):
-            if not kept:
-                self.segmenting.report(language=language)
-            entries = self.registry.fits()
-            now = (self.seen.version_of_model, self.seen.version)
-            if entries and (entries[0].model, entries[0].version) == now and entries[0].folder.is_dir():
-                return read(entries[0].folder)
-        raise UsageError("this shop has no clusters", hint="regard segments says why")
+        return self.clustering.fit(self.seen)
 
     def _place(self, fit: Fit, id: str) -> int:
         if id in fit.segments.ids:
             return fit.segments.ids.index(id)
-        have = [*fit.segments.ids, *(one.name for one in self.registry.rules()), *CELLS]
-        raise UsageError(f"no segment '{id[:80]}'", hint=f"there is {', '.join(have[:SHOWN])}")
+        have = [*fit.segments.ids, *(one.name for one in self.registry.rules(members=False)), *CELLS]
+        raise UsageError(f"no segment '{id[:NAMED]}'", hint=f"there is {', '.join(have[:SHOWN])}")
 
     def _cluster(self, shop: Shop, customer: str, id: str, row: int, n: int) -> Membership:
-        fit = self._fit(shop.language)
+        fit = self._fit()
         cluster = self._place(fit, id)
         if not (fit.segments.label == cluster).any():
             raise UsageError(f"nobody is in segment '{id}'", hint="regard segments says who is in which")
@@ -184,7 +174,7 @@ class Grouped:
         asof = moments(self.seen.log)[[row]]
         found = evidence(shop, query, asof, places.margin(cluster), lambda base: 0.0, n=n)
         nearest = int(places.margins(query, asof, cluster)[0].argmin())
-        name = fit.names[cluster]
+        name, held = fit.names[cluster], found.value <= 0
         return Membership(
             customer=customer,
             of=f"{KIND}:{id}",
@@ -193,14 +183,15 @@ class Grouped:
             boundary=found.boundary,
             nearest=fit.segments.ids[nearest] if nearest < len(fit.segments) else None,
             reasons=found.reasons,
-            fewest=found.fewest,
-            without=found.without,
+            fewest=None if held else found.fewest,
+            without=None if held else found.without,
             method=found.method,
             model_version=self.seen.version_of_model,
+            notes=(_held(shop.language),) if held else (),
         )
 
     def _met(self, customer: str, rule: Rule, row: int, language: str) -> RuleMembership:
-        people = self._people(rule, language)
+        people = self._people(rule)
         met = members(rule, people)
         if not met.any():
             raise UsageError(f"nobody is in segment '{rule.id}'", hint=f"its rule is {rule.text}")
@@ -234,3 +225,10 @@ def _plain(value: object) -> object:
 
 def _said(value: object) -> str:
     return "unknown" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _held(language: str) -> str:
+    """A note about a member whom the newest model alone would place elsewhere (see `segments.identity`)."""
+    if language == "zh":
+        return "仅按最新模型会在边界之外：上次聚类以来没有新事件，按前后两次位置的平均值归入"
+    return "beyond the border by the newest model alone: without a new event since the fit before, both places count"
