@@ -1,11 +1,13 @@
-"""Who buys within the next days: the model beside trees on aggregates and plain counts, on any workspace, at several cuts.
+"""Who buys within the next days: the model beside trees on aggregates, plain counts and the encoder, on any workspace, at several cuts.
 
     python -m benchmarks.intent SHOP --horizon 1d --cuts 3 --seeds 3 --json OUT
 
 At each cut the customers are divided: what is learned is learned from one half before the cut, and the other half is asked. Cuts are
 whole horizons before the end of the log. Trees learn from the same half, at moments before the cut whose answers are known by then.
 Twice more the model is asked about histories in which something is taken away: the order of events, and their times (the same events
-in the same order, spread evenly up to the cut). Where neither costs anything, counting would have been enough.
+in the same order, spread evenly up to the cut). Where neither costs anything, counting would have been enough. The model is the
+head of what lies ahead, which gives these chances wherever there is one; the encoder, which gives them elsewhere, is trained and asked
+too where it has a budget.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -29,15 +31,18 @@ from regard.errors import InputError, RegardError
 from regard.evaluation.edit import shuffle
 from regard.evaluation.intervals import Estimate, draws, percentile_interval
 from regard.evaluation.propensity import happened
+from regard.insight.ranker import Ranker
 from regard.metrics import auroc, expected_calibration_error
 from regard.model.runtime import load
 from regard.sequences.aggregates import aggregate
 from regard.sequences.log import DAY, Log
 from regard.sequences.split import ContentOf, midnight, view_until
+from regard.sequences.view import View
 from regard.training import fit
+from regard.training.horizon import fit_horizon
 from regard.workspace.data import Data
 
-MODEL, TREE_ROW = "model", "trees"
+MODEL, TREE_ROW, ENCODER = "model", "trees", "encoder"
 SHUFFLED, TIMELESS = "events shuffled", "times removed"
 TAUGHT_AT = 6
 """Moments before a cut at most from which trees learn, a horizon apart."""
@@ -77,7 +82,7 @@ def measured(wish: argparse.Namespace) -> dict[str, Any]:
     found = []
     for cut in ends:
         for seed in range(wish.seeds):
-            found.append(ask(log, target, data.content, cut, days, seed=seed, budget=wish.budget))
+            found.append(ask(log, target, data.content, cut, days, seed=seed, budget=wish.encoder_budget))
             print(f"cut {cut}, seed {seed}: " + _short(found[-1]), flush=True)
     return {
         "horizon_days": days,
@@ -86,7 +91,8 @@ def measured(wish: argparse.Namespace) -> dict[str, Any]:
         "bought": [int(one.labels.sum()) for one in found],
         **compared(found),
         "hardware": hardware(),
-        "command": f"python -m benchmarks.intent SHOP --horizon {days}d --cuts {wish.cuts} --seeds {wish.seeds}",
+        "command": f"python -m benchmarks.intent SHOP --horizon {days}d --cuts {wish.cuts} --seeds {wish.seeds}"
+        + (f" --encoder-budget {wish.encoder_budget:.0f}" if wish.encoder_budget else ""),
     }
 
 
@@ -97,7 +103,7 @@ def ask(
 
     Args:
         log: everything; what follows the cut gives answers alone. target: behaviours. content: of items. cut: seconds.
-        days: the horizon. seed: of the division and the training. budget: seconds of the training.
+        days: the horizon. seed: of the division and the training. budget: seconds of the encoder's training; 0 = none.
     """
     half = np.random.default_rng(seed).permutation(len(log)) % 2 == 0
     taught = log.take(np.flatnonzero(half))
@@ -105,15 +111,12 @@ def ask(
     others = np.flatnonzero(~half & (known.lengths > 0))
     queries, asof = known.take(others), np.full(len(others), cut, dtype=np.int64)
     labels = happened(log, target, cut, days)[others]
-    with tempfile.TemporaryDirectory() as folder:
-        view = view_until(taught.where(taught.time < cut), cut, target=target, content_of=content)
-        fit(view, folder=folder, budget_seconds=budget, seed=seed)
-        model = load(folder)
-        changed = {MODEL: queries, SHUFFLED: shuffle(queries, seed=seed), TIMELESS: evenly(queries, cut)}
-        rows = {
-            name: np.asarray(model.propensity(asked, asof, np.array([days], dtype=np.float64))[:, 0], dtype=np.float64)
-            for name, asked in changed.items()
-        }
+    view = view_until(taught.where(taught.time < cut), cut, target=target, content_of=content)
+    model, ahead = fit_horizon(view, seed=seed), np.array([days], dtype=np.float64)
+    changed = {MODEL: queries, SHUFFLED: shuffle(queries, seed=seed), TIMELESS: evenly(queries, cut)}
+    rows = {name: model.chances(model.facts(asked, asof), ahead)[:, 0] for name, asked in changed.items()}
+    if budget:
+        rows[ENCODER] = _encoder(view, seed, budget)(queries, asof, ahead)[:, 0].astype(np.float64)
     table = aggregate(queries, asof, target=target)
     rows["events"] = queries.lengths.astype(np.float64)
     rows["events of the last day"] = _since(queries, cut - DAY)
@@ -121,7 +124,16 @@ def ask(
     trees = boosted(taught, target, cut, days, table.values)
     if trees is not None:
         rows[TREE_ROW] = trees
-    return Asked(labels=labels, rows=rows, chances=frozenset({MODEL, TREE_ROW}))
+    return Asked(labels=labels, rows=rows, chances=frozenset({MODEL, TREE_ROW, ENCODER}))
+
+
+def _encoder(view: View, seed: int, budget: float) -> Callable[..., NDArray[np.float32]]:
+    """What gives the chances of an encoder of this view."""
+    with tempfile.TemporaryDirectory() as folder:
+        fit(view, folder=folder, budget_seconds=budget, seed=seed)
+        model = load(folder)
+    ranker = Ranker(scorer=model, items=model.view_items, behaviours=model.behaviours)
+    return ranker.propensity
 
 
 def evenly(log: Log, cut: int) -> Log:
@@ -191,7 +203,7 @@ def compared(found: Sequence[Asked], *, seed: int = 0) -> dict[str, Any]:
     differences = {
         name: told(points[MODEL] - points[name], again[MODEL] - again[name]) for name in names if name != MODEL
     }
-    simple = [name for name in names if name not in (MODEL, SHUFFLED, TIMELESS)]
+    simple = [name for name in names if name not in (MODEL, SHUFFLED, TIMELESS, ENCODER)]
     best = max(simple, key=lambda name: points[name])
     costs = {name: bool(differences[name]["interval"][0] > 0) for name in (SHUFFLED, TIMELESS)}
     return {
@@ -241,8 +253,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("shop", help="a workspace with events; no model is needed")
     parser.add_argument("--horizon", type=_days, default=1, help="such as 1d or 7d")
     parser.add_argument("--cuts", type=int, default=3)
-    parser.add_argument("--seeds", type=int, default=3, help="divisions of the customers, a training each")
-    parser.add_argument("--budget", type=float, default=120.0, help="seconds per training")
+    parser.add_argument("--seeds", type=int, default=3, help="divisions of the customers, a model each")
+    parser.add_argument("--encoder-budget", type=float, default=0.0, help="seconds for an encoder, each; 0 = none")
     parser.add_argument("--json", help="where the result goes")
     return parser.parse_args()
 

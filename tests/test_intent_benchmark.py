@@ -23,19 +23,25 @@ class Counting:
     def __init__(self) -> None:
         self.asked: list[tuple[Log, np.ndarray]] = []
 
-    def propensity(self, queries: Log, asof: np.ndarray, days: np.ndarray) -> np.ndarray:
+    def facts(self, queries: Log, asof: np.ndarray) -> np.ndarray:
         self.asked.append((queries, asof))
         late = queries.time >= asof[queries.owner] - 7 * DAY
-        told = np.bincount(queries.owner[late], minlength=len(queries))
-        return (told / (1 + told))[:, None].astype(np.float32)
+        return np.bincount(queries.owner[late], minlength=len(queries))
+
+    def chances(self, late: np.ndarray, days: np.ndarray) -> np.ndarray:
+        return (late / (1 + late))[:, None]
+
+    view_items, behaviours = None, ()
+
+    def propensity(self, queries: Log, asof: np.ndarray, days: np.ndarray) -> np.ndarray:
+        return self.chances(self.facts(queries, asof), days)
 
 
 def test_half_the_customers_teach_and_the_others_are_asked(shop_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    monkeypatch.setattr(intent, "fit", lambda view, **how: seen.append(view))
     model = Counting()
-    monkeypatch.setattr(intent, "load", lambda folder: model)
-    wish = argparse.Namespace(shop=str(shop_folder), horizon=7, cuts=2, seeds=1, budget=1.0)
+    monkeypatch.setattr(intent, "fit_horizon", lambda view, **how: seen.append(view) or model)
+    wish = argparse.Namespace(shop=str(shop_folder), horizon=7, cuts=2, seeds=1, encoder_budget=0.0)
     result = intent.measured(wish)
     assert result["horizon_days"] == 7 and len(result["cuts"]) == 2 and result["cuts"][0] > result["cuts"][1]
     queries, asof = model.asked[0]
@@ -81,3 +87,16 @@ def test_horizons_are_days(word: str, days: int) -> None:
     assert intent._days(word) == days
     with pytest.raises(argparse.ArgumentTypeError):
         intent._days("0d")
+
+
+def test_the_encoder_is_asked_where_it_has_a_budget(shop_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Blind(Counting):
+        def propensity(self, queries: Log, asof: np.ndarray, days: np.ndarray) -> np.ndarray:
+            return np.full((len(queries), 1), 0.5, np.float32)
+
+    monkeypatch.setattr(intent, "fit_horizon", lambda view, **how: Counting())
+    monkeypatch.setattr(intent, "_encoder", lambda view, seed, budget: Blind().propensity)
+    wish = argparse.Namespace(shop=str(shop_folder), horizon=7, cuts=1, seeds=1, encoder_budget=2.0)
+    result = intent.measured(wish)
+    assert result["rows"]["encoder"]["auroc"]["mean"] == 0.5 and result["best_baseline"] != "encoder"
+    assert result["command"].endswith("--seeds 1 --encoder-budget 2")
