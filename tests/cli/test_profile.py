@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import regard
 from regard.cli.app import app
 from regard.customers.profile.fields import FIELDS
+from regard.workspace.segment_registry import Registry
 
 SCHEMAS = Path(regard.__file__).parent / "schemas"
 
@@ -41,11 +42,21 @@ def test_one_customer_in_both_languages(shop_folder: Path, stand_in: None) -> No
     assert set(data["fields"]) <= set(FIELDS) and data["fields"]["aipl"]["evidence"]
     english, chinese = call("profile", shop_folder, who), call("profile", shop_folder, who, "--lang", "zh")
     assert english.exit_code == chinese.exit_code == 0, english.output + chinese.output
-    for word in ("life-cycle stage", "RFM tier", "AIPL stage", "rests on", "What changed since"):
+    for word in ("life-cycle stage", "RFM tier", "stage in 30 days", "AIPL stage", "rests on", "What changed since"):
         assert word in english.stdout, word
-    for word in ("客户画像", "生命周期阶段", "RFM分层", "AIPL阶段", "依据", "以来的变化"):
+    for word in ("客户画像", "生命周期阶段", "RFM分层", "30天后阶段", "AIPL阶段", "依据", "以来的变化"):
         assert word in chinese.stdout, word
     assert checked("profile", "profile", shop_folder, who, "--lang", "zh")["fields"]["rfm"]["title"] == "RFM分层"
+
+
+def test_segments_are_told_with_the_day_they_were_found(shop_folder: Path) -> None:
+    who = buyer(shop_folder)
+    Registry(shop_folder).save("gold", "orders > 5", [who])
+    data = checked("profile", "profile", shop_folder, who)
+    assert [one["name"] for one in data["fields"]["segments"]["value"]] == ["gold"]
+    day = data["fields"]["segments"]["as_of"][:4]
+    assert any("gold" in line and day in line for line in call("profile", shop_folder, who).stdout.splitlines())
+    assert "所属客群" in call("profile", shop_folder, who, "--lang", "zh").stdout
 
 
 def test_everybody_into_a_file(shop_folder: Path, tmp_path: Path) -> None:

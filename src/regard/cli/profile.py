@@ -99,13 +99,18 @@ def _changes(out: Console, found: Profile, say: Words) -> None:
 
 
 def _sure(one: Told, found: Profile, say: Words) -> str:
-    """The interval, or the probability where that is not the value itself."""
+    """The probability where that is not the value itself, the interval, or both; when it was found, where that was another day."""
     from regard.customers.profile import words
 
     if one.probability is not None and one.probability != one.value:
-        return words.share(one.probability, say.language)
+        chance = words.share(one.probability, say.language)
+        if one.interval is None or None in one.interval:
+            return chance
+        low, high = (words.share(end, say.language) for end in one.interval)
+        ends = f"{low.rstrip(' %')}–{high}"
+        return f"{chance}（{ends}）" if say.language == "zh" else f"{chance} ({ends})"
     if one.interval is None or None in one.interval:
-        return ""
+        return say("as of {day}", day=say.known.day(one.as_of)) if one.as_of and one.as_of != found.as_of else ""
     low, high = one.interval
     if isinstance(low, str):
         return f"{say.known.day(low)} – {say.known.day(high)}"

@@ -35,7 +35,7 @@ from regard.workspace.answering import Load
 from regard.workspace.data import Data
 from regard.workspace.models import Models
 
-FORMAT = 3
+FORMAT = 4
 """Raised when a column changes its meaning; older files are then made anew."""
 
 _WORDS, _TOLD = "words of items", b"regard"
@@ -171,7 +171,7 @@ def _look(data: Data, declared: pa.Table, ranker: Ranker | None) -> pa.Table:
             chances, outlook = ranker.horizon.chances(facts, within), ranker.horizon.outlook(facts, ahead)
         intent = {int(ahead): chances[:, place] for place, ahead in enumerate(within)}
     content = data.content(log.items, None)
-    fields = _profiles(Shop.of(log, target=target, content_of=lambda items, before: content))
+    fields = _profiles(Shop.of(log, target=target, content_of=lambda items, before: content), data.config.session_gap)
     table = attributes(log, asof, target=target, outlook=outlook, intent=intent, profile=fields, declared=declared)
     rows = interests(log, content)
     lists = pa.LargeListArray.from_arrays(rows.offsets, pa.array(rows.values, pa.int32()))
@@ -180,9 +180,9 @@ def _look(data: Data, declared: pa.Table, ranker: Ranker | None) -> pa.Table:
     return table.append_column(_WORDS, lists).replace_schema_metadata({_TOLD: told})
 
 
-def _profiles(shop: Shop) -> dict[str, pa.Array]:
+def _profiles(shop: Shop, session_gap: int) -> dict[str, pa.Array]:
     """What profiles say of everybody beside what is foreseen, as far as a rule can test it."""
-    base = Base(shop=shop, at=shop.now)
+    base = Base(shop=shop, at=shop.now, session_gap=session_gap)
     parts = [profiles(shop, base, rows) for rows in blocks(shop.log.lengths)]
     if not parts:
         return {}

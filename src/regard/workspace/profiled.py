@@ -15,12 +15,14 @@ from regard.workspace.models import Models
 
 if TYPE_CHECKING:
     from regard.customers.profile import Profile, Written
+    from regard.events.store import Store
     from regard.workspace.profiling import Profiling
 
 
 class Profiled:
     """The verbs of a workspace that give profiles."""
 
+    store: Store
     models: Models
     _data: Data
     _answering: Answering
@@ -30,7 +32,7 @@ class Profiled:
     def _profiling(self) -> Profiling:
         from regard.workspace.profiling import Profiling
 
-        return Profiling(self._data, self.models, self._answering, self._load)
+        return Profiling(self.store, self._data, self.models, self._answering, self._load)
 
     def profile(self, customer: str | int, *, model: str | None = None, language: str | None = None) -> Profile:
         """Who a customer is, field by field, each with what shows it, and what changed in the last week.

@@ -10,6 +10,7 @@ from pathlib import Path
 from regard.customers.profile import Base, Profile, Written, profile, write
 from regard.customers.profile.base import Foresees
 from regard.errors import InputError, ModelError, UsageError
+from regard.events.store import Store
 from regard.insight.ranker import Model
 from regard.insight.shop import Shop
 from regard.progress import Progress
@@ -17,6 +18,8 @@ from regard.sequences.log import DAY
 from regard.workspace.answering import Answering
 from regard.workspace.data import Data
 from regard.workspace.models import Models
+from regard.workspace.registered import registered
+from regard.workspace.segment_registry import Registry
 
 AGO = 7
 """Days before the moment with which a profile is compared."""
@@ -28,12 +31,17 @@ NEAREST = 200_000
 class Profiling:
     """Keeps what everybody is like until the store or the model changes.
 
-    Args: data: the events. models: the registry. answering: makes the shop. load: reads a model's folder.
+    Args:
+        store: the workspace's. data: its events. models: the registry. answering: makes the shop. load: reads a model's folder.
     """
 
-    def __init__(self, data: Data, models: Models, answering: Answering, load: Callable[[Path], Model]) -> None:
+    def __init__(
+        self, store: Store, data: Data, models: Models, answering: Answering, load: Callable[[Path], Model]
+    ) -> None:
         self._data, self._models, self._answering, self._load = data, models, answering, load
+        self._registry = Registry(store.folder)
         self._kept: tuple[int, object, Base, Base | None] | None = None
+        self._stamp: tuple[object, ...] | None = None
 
     def one(self, customer: str, *, model: str | None = None, language: str | None = None) -> Profile:
         """The profile of one customer, beside what it was a week ago.
@@ -76,12 +84,16 @@ class Profiling:
         """Everybody now, and AGO days ago where the log goes back so far."""
         version, scorer = self._data.version, shop.ranker.scorer if shop.ranker else None
         if self._kept is None or self._kept[0] != version or self._kept[1] is not scorer:
-            horizon = self._horizon(shop)
-            base = Base(shop=shop, at=shop.now, anomalies=self._data.anomalies(), horizon=horizon).warm()
-            then = shop.now - AGO * DAY
+            horizon, silence = self._horizon(shop), self._data.config.session_gap
+            anomalies, then = self._data.anomalies(), shop.now - AGO * DAY
+            base = Base(shop=shop, at=shop.now, anomalies=anomalies, horizon=horizon, session_gap=silence).warm()
             timed = shop.log.clock == "clock" and bool((shop.log.time <= then).any())
-            before = Base(shop=shop, at=then, horizon=horizon).warm() if timed else None
-            self._kept = version, scorer, base, before
+            before = Base(shop=shop, at=then, horizon=horizon, session_gap=silence).warm() if timed else None
+            self._kept, self._stamp = (version, scorer, base, before), None
+        stamp = self._registry.stamp()
+        if self._stamp != stamp:
+            segments = registered(self._registry, shop.log.customers)
+            self._kept, self._stamp = (*self._kept[:2], self._kept[2].with_segments(segments), self._kept[3]), stamp
         return self._kept[2], self._kept[3]
 
     def _horizon(self, shop: Shop) -> Foresees | None:

@@ -1,4 +1,4 @@
-"""Sections: stages, interests, prices, rhythm and decisions on histories that can be worked out by hand."""
+"""Sections: stages, interests, prices and rhythm on histories that can be worked out by hand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from regard.customers.profile.given import Column
-from regard.customers.profile.intent import intent
 from regard.customers.profile.interests import interests
 from regard.customers.profile.money import money
 from regard.customers.profile.quality import quality
@@ -123,14 +122,6 @@ def test_rhythm_finds_the_hour_the_weekday_and_the_gaps(
     assert ann["weekday"] == weekday and ann["from_hour"] in (19, 20) and reach.probability is not None
     assert 0.5 < reach.probability[0] < 1
     assert column_of(shop, rhythm, "visit_gap").values.to_pylist() == [7.0, 1.0]
-
-
-def test_a_decision_is_of_the_last_days_and_ends_with_an_order(make_log: Make, shop_with: With, told: Tell) -> None:
-    rows = [
-        ("a", "view_item", "a", 100.0), *(("b", "view_item", "a", 99 + n / 10) for n in range(3)),
-        ("c", "add_to_cart", "a", 99.0), ("d", "add_to_cart", "a", 99.0), ("d", "purchase", "a", 99.5), ("e", "view_item", "a", 9.0),
-    ]  # fmt: skip
-    assert told(shop_with(make_log(rows)), intent, "decision") == ["browses", "compares", "decides", None, None]
 
 
 def test_an_anomaly_is_shown_with_its_events(make_log: Make, shop_with: With, column_of: Callable[..., Column]) -> None:

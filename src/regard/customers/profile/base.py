@@ -6,7 +6,7 @@ Legend: `B` customers of the shop, `V` items, `F` features of items.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from regard.customers.profile.lifecycle import Transitions, transitions
 from regard.customers.profile.likeness import alike, straddling
+from regard.customers.profile.membership import Memberships
 from regard.customers.segments.rfm import Grid, grid
 from regard.insight.shop import Shop
 from regard.model.runtime.horizon import Facts, Outlook
@@ -62,12 +64,15 @@ class Base:
     Args:
         shop: data and model. at: seconds. anomalies: of everybody; None = they were not looked for.
         horizon: what says what customers will do; None = nothing does.
+        session_gap: minutes of silence that end a session. segments: that are registered; None = nobody looked.
     """
 
     shop: Shop
     at: int
     anomalies: Anomalies | None = None
     horizon: Foresees | None = None
+    session_gap: int = 30
+    segments: Memberships | None = None
 
     @cached_property
     def log(self) -> Log:
@@ -103,6 +108,11 @@ class Base:
         return float(np.median(gap)) if len(gap) else USUAL_GAP
 
     @cached_property
+    def transitions(self) -> Transitions:
+        """How customers moved between life-cycle stages up to the moment."""
+        return transitions(self.log, self.shop.target, self.at, self.usual_gap)
+
+    @cached_property
     def _some(self) -> Log:
         log = self.log
         step = 1 + log.events // EVENTS
@@ -136,6 +146,12 @@ class Base:
         return has[:, told], tuple(kinds[kept[at]] for at in told), tuple(words[at] for at in told)
 
     @cached_property
+    def feature_place(self) -> Mapping[tuple[str, str], int]:
+        """Kind and word of a feature -> its place."""
+        _, kinds, words = self.features
+        return {named: at for at, named in enumerate(zip(kinds, words, strict=True))}
+
+    @cached_property
     def alike(self) -> NDArray[np.int64]:
         """int64, sorted, f x F + g for features f and g of which one is enough (see `likeness.alike`)."""
         has, _, words = self.features
@@ -161,12 +177,20 @@ class Base:
         told = told[np.isfinite(told)]
         return np.quantile(told, SHARES) if len(told) else np.full(len(SHARES), np.inf)
 
+    def with_segments(self, segments: Memberships) -> Base:
+        """The same with segments; nothing that was made of the shop depends on them."""
+        changed = replace(self, segments=segments)
+        vars(changed).update(
+            {name: value for name, value in vars(self).items() if name not in self.__dataclass_fields__}
+        )
+        return changed
+
     def warm(self) -> Base:
         """The same with everything made that a profile asks for, so that the first is as quick as the others."""
-        for name in ("rfm", "usual_gap", "prices", "features", "alike", "feature_share", "tiers"):
+        for name in ("rfm", "usual_gap", "prices", "features", "feature_place", "alike", "feature_share", "tiers"):
             getattr(self, name)
         if self.log.clock == "clock":
-            _ = self.hours
+            _ = self.hours, self.transitions
         for name in ("log", "_some"):
             vars(self).pop(name, None)  # copies of the log that nothing asks for any more
         return self

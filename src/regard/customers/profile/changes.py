@@ -74,7 +74,7 @@ def _differs(name: str, here: Any, there: Any) -> bool:
 
 def _interests(name: str, here: list[dict[str, Any]], there: list[dict[str, Any]], language: str) -> Iterator[Change]:
     """Interests that came and went."""
-    came, went = ([one["word"] for one in some if one["word"] not in {two["word"] for two in others}]
+    came, went = (list(dict.fromkeys(one["word"] for one in some if one["word"] not in {two["word"] for two in others}))
                   for some, others in ((here, there), (there, here)))  # fmt: skip
     if not came and not went:
         return

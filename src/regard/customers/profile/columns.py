@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from regard.customers.profile.decision import decision
 from regard.customers.profile.fields import FIELDS
 from regard.customers.profile.given import Column, Given
 from regard.customers.profile.intent import intent
 from regard.customers.profile.interests import interests
+from regard.customers.profile.membership import segments
 from regard.customers.profile.money import money
 from regard.customers.profile.quality import quality
 from regard.customers.profile.rhythm import rhythm
@@ -16,7 +18,7 @@ from regard.customers.profile.touch import touch
 from regard.customers.profile.value import retention, value
 
 SECTIONS: tuple[Callable[[Given], Iterator[Column]], ...] = (
-    quality, stage, value, retention, intent, interests, money, rhythm, touch,
+    quality, stage, value, retention, intent, decision, interests, money, rhythm, touch, segments,
 )  # fmt: skip
 
 

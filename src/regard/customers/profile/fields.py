@@ -46,6 +46,7 @@ GROUPS = {
     "money": ("Prices", "价格偏好"),
     "rhythm": ("Rhythm", "活跃规律"),
     "touch": ("Channel and device", "渠道与设备"),
+    "segments": ("Segments", "客群"),
     "next": ("Next best items", "下一步推荐"),
 }
 """Group -> its title in English and Chinese, in the order of the page."""
@@ -58,6 +59,7 @@ FIELDS: Mapping[str, Field] = {
     "bot": _field("data", "mined", 30, "bot score", "机器人得分"),
     "anomalies": _field("data", "mined", 30, "anomalies", "异常"),
     "lifecycle": _field("stage", "rule", 7, "life-cycle stage", "生命周期阶段"),
+    "next_stage": _field("stage", "statistic", 7, "stage in 30 days", "30天后阶段"),
     "aipl": _field("stage", "rule", 7, "AIPL stage", "AIPL阶段"),
     "orders": _field("value", "fact", 30, "orders", "订单数"),
     "spend": _field("value", "fact", 30, "spent", "累计消费"),
@@ -92,6 +94,7 @@ FIELDS: Mapping[str, Field] = {
     "channel": _field("touch", "statistic", 30, "channel", "渠道"),
     "device": _field("touch", "statistic", 30, "device", "设备"),
     "place": _field("touch", "statistic", 30, "place", "地区"),
+    "segments": _field("segments", "mined", 7, "segments", "所属客群"),
     "next_items": _field("next", "predicted", 7, "next best items", "推荐商品"),
 }  # fmt: skip
 """Every field by its name, in the order of the page. Rules of segments may test any of them."""

@@ -34,6 +34,7 @@ class Column:
         evidence: bool [N], the events that show it. coverage: float64 [Q], share of the history that it rests on.
         probability: float64 [Q], that the value is right; None for fields that have none. low, high: float64 [Q], an 80 %
             interval of the value; None for fields without.
+        at: seconds when it was found; None = the moment asked about.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Column:
     probability: Floats | None = None
     low: Floats | None = None
     high: Floats | None = None
+    at: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -146,13 +148,14 @@ class Given:
         coverage: Floats | float | None = None,
         probability: Floats | None = None,
         interval: tuple[Floats, Floats] | None = None,
+        at: int | None = None,
     ) -> Column:
         """A field of these customers.
 
         Args:
             name: a key of FIELDS. values: [Q], NaN, None or null where nothing can be said.
             evidence: bool [N]; None = every event. coverage: [Q]; None = by the evidence.
-            probability, interval: as in Column.
+            probability, interval, at: as in Column.
         """
         assert name in FIELDS
         shown = np.ones(self.log.events, dtype=bool) if evidence is None else evidence
@@ -160,7 +163,7 @@ class Given:
             coverage = self.per_customer(shown) / np.maximum(self.log.lengths, 1)
         low, high = interval or (None, None)
         return Column(
-            name=name, values=_array(values), evidence=shown, low=low, high=high, probability=probability,
+            name=name, values=_array(values), evidence=shown, low=low, high=high, probability=probability, at=at,
             coverage=np.broadcast_to(np.asarray(coverage, dtype=np.float64), (len(self),)),
         )  # fmt: skip
 

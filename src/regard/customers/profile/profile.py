@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from regard.customers.profile.changes import Change, changes
 from regard.customers.profile.columns import columns
 from regard.customers.profile.fields import FIELDS, Kind
 from regard.customers.profile.given import Column, Given
+from regard.customers.profile.resting import of_interest, resting
 from regard.insight import recommend
 from regard.insight.answer import Plain
 from regard.insight.history import Ask
@@ -101,7 +102,7 @@ def profile(
     given = Given.of(shop, base, np.array([code]))
     reader = _Reader(given, shop.language, currency)
     now = columns(given)
-    fields = {name: reader.read(column) for name, column in now.items()} | reader.next_items()
+    fields = reader.resting({name: reader.read(column) for name, column in now.items()} | reader.next_items())
     then: Mapping[str, Column] = {}
     if before is not None and given.timed:
         earlier = Given.of(shop, before, np.array([code]))
@@ -116,9 +117,10 @@ def profile(
 
 def _notes(given: Given) -> list[str]:
     language, horizon = given.shop.language, given.base.horizon
+    unread = [given.base.segments.note] if given.base.segments is not None and given.base.segments.note else []
     if not given.timed:
-        return [words.no_clock(language)]
-    found = [] if given.shop.model is not None else [words.base_rate(language)]
+        return [*unread, words.no_clock(language)]
+    found = unread + ([] if given.shop.model is not None else [words.base_rate(language)])
     if horizon is None:
         return [*found, words.no_horizon(language)]
     replaced = {answer: rule for answer, rule in horizon.answers.items() if rule != "model"}
@@ -138,6 +140,7 @@ class _Reader:
     def read(self, column: Column) -> Told:
         """One field."""
         value, spec = self._here(column.values[0].as_py()), FIELDS[column.name]
+        at = self._given.at if column.at is None else column.at
         rows = np.flatnonzero(column.evidence)
         chance = None if column.probability is None else _known(column.probability[0])
         return Told(
@@ -145,8 +148,7 @@ class _Reader:
             text=words.said(column.name, value, self._language, self._currency),
             group=spec.group, kind=spec.kind, value=_plain(value), probability=chance, interval=self._interval(column),
             evidence=tuple(self._event(int(row)) for row in rows[::-1][:EVIDENCE]), events=len(rows),
-            coverage=float(column.coverage[0]), as_of=self.moment(self._given.at),
-            expires=self.moment(self._given.at, spec.fresh),
+            coverage=float(column.coverage[0]), as_of=self.moment(at), expires=self.moment(at, spec.fresh),
         )  # fmt: skip
 
     def next_items(self) -> dict[str, Told]:
@@ -158,9 +160,31 @@ class _Reader:
             for item in answer.items
         ]
         everything = given.column(name, pa.array([None], pa.string()), coverage=1.0)
-        told = self.read(everything)
-        text = words.said(name, value, self._language)
-        return {name: Told(**{**vars(told), "value": value, "text": text})}
+        return {name: self._with(self.read(everything), name, value)}
+
+    def resting(self, fields: Mapping[str, Told]) -> Mapping[str, Told]:
+        """The fields with the share of the next best items that rests on each interest, where a model found these."""
+        told = {name: fields[name].value for name in ("interests_long", "interests_short") if name in fields}
+        place = self._given.base.feature_place
+        named = list(dict.fromkeys((one["kind"], one["word"]) for value in told.values() for one in value or ()))
+        items = [one["item"] for one in fields["next_items"].value if one["from"] == "model"]
+        share: Mapping[tuple[str, str], float] = {}
+        if named and items and self._given.shop.model is not None:
+            groups = of_interest(self._given, [place[one] for one in named])
+            found = resting(self._given, self._given.shop.codes(items), groups)
+            share = {} if found is None else dict(zip(named, found.tolist(), strict=True))
+        return {
+            name: self._with(
+                one, name, [{**each, "of_answer": share.get((each["kind"], each["word"]))} for each in told[name]]
+            )
+            if told.get(name)
+            else one
+            for name, one in fields.items()
+        }
+
+    def _with(self, told: Told, name: str, value: Any) -> Told:
+        """The field with another value."""
+        return replace(told, value=value, text=words.said(name, value, self._language, self._currency))
 
     def moment(self, seconds: float, days: float = 0.0) -> str | None:
         """A moment and so many days, ISO 8601 in the shop's zone; None without a clock."""

@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
-from regard.customers.profile.given import Column, Floats, Given
+from regard.customers.profile.given import Column, Given
+from regard.customers.profile.lifecycle import LIFECYCLE, staged
 from regard.customers.profile.quality import chosen
 
-SLOWING, SILENT, LOST = 1.5, 2.5, 5.0
-"""Usual gaps since the last order from which a customer is slowing, silent, lost: of steady buyers with exponential gaps,
-22 %, 8 % and under 1 % are so late by chance.
-"""
-
-OWN_GAPS = 3
-"""Gaps from which on a customer's own mean is the usual gap; the shop's median counts as so many more."""
-
-LOYAL_ORDERS = 4
-"""Days with an order from which a customer in time is loyal: three returns are no chance."""
-
-LIFECYCLE = ("prospect", "new", "growing", "loyal", "returned", "slowing", "silent", "lost")
+ODDS = pa.struct(
+    {
+        "stage": pa.string(), "probability": pa.float64(), "low": pa.float64(), "high": pa.float64(), "customers": pa.int64()
+    }
+)  # fmt: skip
+"""A stage of the month ahead, its chance with an 80 % interval, and how many customers it is counted from."""
 
 AIPL = ("awareness", "interest", "purchase", "loyalty")
 
@@ -35,29 +32,46 @@ INTERESTED = frozenset({
 
 
 def stage(given: Given) -> Iterator[Column]:
-    """Life-cycle stage and AIPL stage."""
+    """Life-cycle stage, the odds of the stage a month from now, and AIPL stage."""
     if not given.timed:
         return
     orders, since = given.number("order_days"), given.number("days_since_last_order")
     mean, last = np.nan_to_num(given.number("gap_mean")), given.number("last_gap_over_mean")
-    gaps = np.maximum(orders - 1, 0)
-    usual = np.maximum((gaps * mean + OWN_GAPS * given.base.usual_gap) / (gaps + OWN_GAPS), 1.0)
-    late = since / usual
-    came_back = (orders >= 3) & (last * mean > LOST * _before(orders, mean, last * mean))
-    place = np.select(
-        [np.isnan(since), late > LOST, late > SILENT, late > SLOWING, came_back, orders >= LOYAL_ORDERS, orders >= 2],
-        [0, 7, 6, 5, 4, 3, 2],
-        default=1,
-    )
-    yield given.column("lifecycle", chosen(LIFECYCLE, place), given.bought)
+    place = staged(orders, since, mean, last, given.base.usual_gap)
+    shown = given.bought | (place == LIFECYCLE.index("prospect"))[given.owner]
+    yield given.column("lifecycle", chosen(LIFECYCLE, place), shown)
+    yield from _next(given, place, shown)
     yield _aipl(given)
 
 
-def _before(orders: Floats, mean: Floats, last: Floats) -> Floats:
-    """float64 [Q], mean gap without the last one, at least a day; infinite for who has no other."""
-    others = np.maximum(orders - 2, 0)
-    rest = np.where(others > 0, ((orders - 1) * mean - last) / np.maximum(others, 1), np.inf)
-    return np.maximum(rest, 1.0)
+def _next(given: Given, place: NDArray[np.int64], shown: NDArray[np.bool_]) -> Iterator[Column]:
+    """The odds of each stage NEXT_DAYS ahead, the likeliest first: those of all who were at the stage in the past.
+
+    Args: place: int64 [Q] of the stage. shown: bool [N], the events that show it.
+    """
+    told = given.base.transitions
+    if not told.customers.any():
+        return
+    order = np.argsort(-told.probability, axis=1, kind="stable")
+    rows = [
+        None if not told.customers[here] else [
+            {
+                "stage": LIFECYCLE[there], "probability": float(told.probability[here, there]), "low": _known(told.low[here, there]),
+                "high": _known(told.high[here, there]), "customers": int(told.customers[here]),
+            }
+            for there in order[here] if told.probability[here, there] > 0
+        ]
+        for here in range(len(LIFECYCLE))
+    ]  # fmt: skip
+    best = order[place, 0]
+    yield given.column(
+        "next_stage", pa.array(rows, pa.list_(ODDS)).take(pa.array(place)), shown,
+        probability=told.probability[place, best], interval=(told.low[place, best], told.high[place, best]),
+    )  # fmt: skip
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def _aipl(given: Given) -> Column:

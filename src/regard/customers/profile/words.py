@@ -36,9 +36,11 @@ LABELS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "rfm": CELLS,
     "value_tier": {"gold": ("gold", "金级"), "silver": ("silver", "银级"), "bronze": ("bronze", "铜级")},
     "decision": {
-        "browses": ("browses", "浏览"),
-        "compares": ("compares", "比较"),
-        "decides": ("about to decide", "即将下单"),
+        "browsing": ("browsing", "浏览中"),
+        "considering": ("considering (an item looked at again)", "考虑中（反复查看同一商品）"),
+        "cart": ("cart filled, not yet ordered", "已加购，尚未下单"),
+        "abandoned_cart": ("cart abandoned", "弃购（加购后离开）"),
+        "just_bought": ("just bought", "刚刚下单"),
     },
     "price_band": {"budget": ("budget", "低价"), "middle": ("middle", "中价"), "premium": ("premium", "高价")},
 }
@@ -57,6 +59,9 @@ SHARES = (*(f"churn_{days}d" for days in (30, 60, 90)), *(f"intent_{days}d" for 
 """Fields whose value is a share or a chance."""
 
 MONEY = ("spend", "spend_30d", "spend_90d", "unit_price")
+
+LIKELY = 0.05
+"""Chance of a stage, and share of an answer, below which it is not said: one in twenty."""
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -129,13 +134,65 @@ def listed(parts: Sequence[str], language: str) -> str:
 
 
 def _interests(value: Sequence[Mapping[str, Any]], language: str, part: str = "share") -> str:
+    """Each with its share of attention and its trend, and then how much of the next items rests on which, where that is known.
+
+    >>> one = {"kind": "category", "word": "lamps", "share": 0.4, "trend": "rising", "of_answer": 0.25}
+    >>> _interests([one], "en"), _interests([one], "zh")
+    ('lamps (40 %, rising); next best items rest on: lamps 25 %', 'lamps（40%，升温）；推荐依据：lamps 25%')
+    """
     zh = language == "zh"
-    told = []
-    for one in value:
+    called, told = interest_names(value, language), []
+    for name, one in zip(called, value, strict=True):
         trend = TRENDS[one["trend"]][zh]
         sure = share(one[part], language) + (f"{'，' if zh else ', '}{trend}" if trend else "")
-        told.append(f"{one['word']}（{sure}）" if zh else f"{one['word']} ({sure})")
-    return listed(told, language)
+        told.append(f"{name}（{sure}）" if zh else f"{name} ({sure})")
+    carry = sorted(((one.get("of_answer") or 0.0, name) for name, one in zip(called, value, strict=True)), reverse=True)
+    rests = listed([f"{name} {share(much, language)}" for much, name in carry if much >= LIKELY], language)
+    if not rests:
+        return listed(told, language)
+    return listed(told, language) + (f"；推荐依据：{rests}" if zh else f"; next best items rest on: {rests}")
+
+
+def interest_names(value: Sequence[Mapping[str, Any]], language: str) -> list[str]:
+    """The words of interests, with their kinds where two are called the same.
+
+    >>> interest_names([{"kind": "category", "word": "bath"}, {"kind": "word", "word": "bath"}, {"kind": "word", "word": "mat"}], "en")
+    ['bath [category]', 'bath [word]', 'mat']
+    """
+    words = [one["word"] for one in value]
+    return [
+        f"{one['word']} [{INTERESTS[one['kind']][language == 'zh']}]" if words.count(one["word"]) > 1 else one["word"]
+        for one in value
+    ]
+
+
+def _next_stage(value: Sequence[Mapping[str, Any]], language: str) -> str:
+    """The likeliest stages, and of how many customers that is known.
+
+    >>> odds = [{"stage": "loyal", "probability": 0.7, "customers": 1200}, {"stage": "slowing", "probability": 0.3, "customers": 1200}]
+    >>> _next_stage(odds, "en"), _next_stage(odds, "zh")
+    ('loyal 70 %, slowing 30 % (from 1,200 customers at this stage)', '忠诚客户70%、活跃下降客户30%（依据1,200位同阶段顾客）')
+    """
+    zh = language == "zh"
+    brief = {stage: label[zh].split("，" if zh else ",")[0] for stage, label in LABELS["lifecycle"].items()}
+    shown = [one for one in value if one["probability"] >= LIKELY] or value[:1]
+    gap, of = "" if zh else " ", f"{value[0]['customers']:,}"
+    odds = listed([f"{brief[one['stage']]}{gap}{share(one['probability'], language)}" for one in shown], language)
+    return f"{odds}（依据{of}位同阶段顾客）" if zh else f"{odds} (from {of} customers at this stage)"
+
+
+def _segments(value: Sequence[Mapping[str, Any]], language: str) -> str:
+    """Names, and the ids of clusters: a rule's name is its id."""
+    zh = language == "zh"
+    told = [
+        one["name"]
+        if one["name"] == one["id"]
+        else f"{one['name']}（{one['id']}）"
+        if zh
+        else f"{one['name']} ({one['id']})"
+        for one in value
+    ]
+    return listed(told, language) or ("无" if zh else "none")
 
 
 def _anomalies(value: Sequence[str], language: str) -> str:
@@ -176,6 +233,8 @@ _WRITERS: Mapping[str, Callable[[Any, str], str]] = {
     "interests_long": _interests,
     "interests_short": lambda value, language: _interests(value, language, "lately"),
     "anomalies": _anomalies,
+    "next_stage": _next_stage,
+    "segments": _segments,
     "active_hours": _hours,
     "weekdays": _weekdays,
     "survival": _survival,
