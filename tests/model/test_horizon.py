@@ -131,3 +131,13 @@ def test_the_loss_is_least_where_mean_and_value_are_those_of_the_lessons() -> No
     mean = (torch.sigmoid(told.alive) * told.mean).item()
     assert mean == pytest.approx(orders.mean(), rel=0.05)
     assert mean * torch.exp(told.value).item() == pytest.approx(spend.mean(), rel=0.05)
+
+
+def test_a_pulled_in_head_says_the_same_of_the_middle_and_less_of_who_is_far_from_it() -> None:
+    known = facts()
+    plain = head(known)
+    center = float(np.mean([part[0] for part in plain.read(known).parts]))
+    pulled = replace(plain, tuning=Tuning(sharp=-0.5, center=center))
+    one, other = (np.log(told.forecast(known, DAYS).busy) for told in (plain, pulled))
+    assert np.allclose(one.mean(axis=0), other.mean(axis=0), atol=1e-4)
+    assert np.all(other.std(axis=0) < one.std(axis=0))

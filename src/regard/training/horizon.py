@@ -6,7 +6,7 @@ it. Then what did best learns from the whole view.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -159,13 +159,14 @@ def _rehearse(view: View, cut: int, days: int, states: States | None, about: Bes
     more = {"states": {"states": True}, "about": {"about": True}, "larger": LARGER}
     offered = {"states": states is not None, "about": about is not None, "larger": asked.sum() >= TELLING}
     told, recipe = COUNTED, Recipe()
+    known = ANSWERS if outcomes.money else tuple(answer for answer in ANSWERS if answer != "spend")
     worth: dict[str, Any] = {}
     judge(told, recipe)
     for extra in (name for name, there in offered.items() if there):
         tried, larger = f"with_{extra}", replace(recipe, **more[extra])
         judge(tried, larger)
         worth |= {f"without_{extra}": judged[told].difference(judged[tried])}
-        if _pays(extra, judged[told], judged[tried]):
+        if _pays(extra, judged[told], judged[tried], known):
             told, recipe = tried, larger
     heads[MODEL], judged[MODEL] = heads.pop(told), judged.pop(told)
     for name, rule in RULES.items():
@@ -191,14 +192,14 @@ def _compared(judged: Mapping[str, _Judged]) -> dict[str, Any]:
     }
 
 
-def _pays(extra: str, without: _Judged, tried: _Judged) -> bool:
+def _pays(extra: str, without: _Judged, tried: _Judged, answers: Sequence[str]) -> bool:
     """Whether an extra is worth having. The encoder's states are the shop's own, and stay unless they are worse; what is known
     of customers beside their events is personal and a larger head slow: these must be better by more than chance.
     """
     if extra == "states":
         return not without.better(tried, "churn", sure=False)
     gains, losses = (
-        [one.better(other, answer) for answer in ANSWERS] for one, other in ((tried, without), (without, tried))
+        [one.better(other, answer) for answer in answers] for one, other in ((tried, without), (without, tried))
     )
     return any(gains) and not any(losses)
 

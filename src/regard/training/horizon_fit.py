@@ -31,7 +31,7 @@ PULL = 0.5
 """Spread of the prior around no change that tuning begins from: doubling a rate is two of them and needs evidence."""
 
 TUNED = 8_000
-"""Customers tuned on at most: six numbers need no more."""
+"""Customers tuned on at most: seven numbers need no more."""
 
 STEP = 0.2
 """First step of tuning in each direction: a fifth more, on the logarithms."""
@@ -131,28 +131,29 @@ def tune(head: Head, facts: Facts, days: NDArray[np.int64], orders: Floats, spen
     some = slice(None, None, 1 + len(facts) // TUNED)
     reading, orders, spend = head.read(facts.take(np.arange(len(facts))[some])), orders[some], spend[some]
     y = orders.astype(np.float64)
+    center = float(np.mean([part[0] for part in reading.parts]))
 
     def cost(at: NDArray[np.float64]) -> float:
-        told = replace(head, tuning=_tuning(at)).at(reading, days)
+        told = replace(head, tuning=_tuning(at, center)).at(reading, days)
         m, r = told.busy, told.shape
         counted = (r + y) * np.log1p(m / r) - y * np.log(m / r) + gammaln(r) - gammaln(y + r)
         surprise = np.where(y > 0, counted - np.log(told.alive), -np.log1p(-told.p_order))
         return float(surprise.sum() / len(days) + ((at / PULL) ** 2).sum() / 2)
 
-    simplex = np.vstack([np.zeros(4), STEP * np.eye(4)])
+    simplex = np.vstack([np.zeros(5), STEP * np.eye(5)])
     found = minimize(
-        cost, np.zeros(4), method="Nelder-Mead",
-        options={"maxfev": 200, "xatol": 1e-3, "fatol": 1e-2, "initial_simplex": simplex},
+        cost, np.zeros(5), method="Nelder-Mead",
+        options={"maxfev": 300, "xatol": 1e-3, "fatol": 1e-2, "initial_simplex": simplex},
     )  # fmt: skip
-    tuning = _tuning(found.x)
+    tuning = _tuning(found.x, center)
     if money and orders.sum() > 0:
         tuning = _tune_money(replace(head, tuning=tuning), reading, days, y, spend.astype(np.float64))
     return replace(head, tuning=tuning)
 
 
-def _tuning(at: NDArray[np.float64]) -> Tuning:
-    rate, bend, shape, alive = at.tolist()
-    return Tuning(rate=rate, bend=bend, shape=shape, alive=alive)
+def _tuning(at: NDArray[np.float64], center: float) -> Tuning:
+    rate, bend, shape, alive, sharp = at.tolist()
+    return Tuning(rate=rate, bend=bend, shape=shape, alive=alive, sharp=sharp, center=center)
 
 
 def _tune_money(

@@ -158,6 +158,8 @@ class Tuning:
 
     Args:
         rate, shape, value, spread, alive: added to the logarithms of these, of the odds of alive. bend: added to the bend before its tanh.
+        sharp: the logarithm of how many times further from `center`, the mean over customers, the logarithm of a rate lies: a head
+            that is too sure of who buys often is pulled in.
         season: how much busier than usual each stretch of SEASON_DAYS is from the model's cut on; empty = as usual.
     """
 
@@ -167,6 +169,8 @@ class Tuning:
     value: float = 0.0
     spread: float = 0.0
     alive: float = 0.0
+    sharp: float = 0.0
+    center: float = 0.0
     season: tuple[float, ...] = ()
 
 
@@ -266,9 +270,7 @@ class Head:
     def _usual(self, reading: Reading, ahead: NDArray[np.float64]) -> Forecast:
         """At `ahead`, [K] or [N, K] days, of which none is busier than another."""
         tuning = self.tuning
-        found = [
-            _curve(member, part, ahead, tuning.bend) for member, part in zip(self.members, reading.parts, strict=True)
-        ]
+        found = [_curve(member, part, ahead, tuning) for member, part in zip(self.members, reading.parts, strict=True)]
         busy, shape, value, spread, odds = (
             np.mean([one[part] for one in found], axis=0, dtype=np.float64) for part in range(5)
         )
@@ -307,11 +309,12 @@ def _numbers(w: Mapping[str, Floats], x: Floats, age: Floats, bought: Floats) ->
 
 
 def _curve(
-    w: Mapping[str, Floats], part: tuple[Floats, ...], days: NDArray[np.float64], bent: float
+    w: Mapping[str, Floats], part: tuple[Floats, ...], days: NDArray[np.float64], tuning: Tuning
 ) -> tuple[NDArray[Any], ...]:
     """Logarithms of busy [N, K], shape [N, 1], value [N, 1], spread [N, K] and of the odds of being alive [N, 1]."""
     rate, shape, value, spread, odds, reach = part
-    bend = np.tanh(w["bend"] + np.float32(bent))
+    rate = np.float32(tuning.center) + np.float32(np.exp(tuning.sharp)) * (rate - np.float32(tuning.center))
+    bend = np.tanh(w["bend"] + np.float32(tuning.bend))
     bend = np.where(np.abs(bend) < LEAST_BEND, np.float32(LEAST_BEND), bend)
     mean = rate + np.log(reach * np.expm1(bend * np.log1p(days / reach)) / bend)
     return mean, shape, value, np.log(softplus(spread + w["calm"] * mean) + 1e-3), odds
@@ -475,7 +478,7 @@ def _head(name: str, told: Mapping[str, Any], weights: Mapping[str, Floats]) -> 
 
 
 def _tuning(told: Mapping[str, Any]) -> Tuning:
-    numbers = {name: float(told[name]) for name in ("rate", "bend", "shape", "value", "spread", "alive")}
+    numbers = {name: float(told.get(name, 0.0)) for name in vars(Tuning()) if name != "season"}
     return Tuning(**numbers, season=tuple(float(factor) for factor in told.get("season", ())))
 
 
