@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -178,6 +179,27 @@ def test_members_are_written_with_reasons(shop: regard.Workspace, tmp_path: Path
     assert "value_tier gold" in (tmp_path / "gold.csv").read_text("utf-8-sig")
 
 
+def test_who_is_in_which_segment_and_what_two_share(shop: regard.Workspace, tmp_path: Path) -> None:
+    shop.segments("orders > 1", save="more")
+    shop.segments('segment = "s1" and orders > 1', save="more of s1")
+    cards = {card.id: card.size for card in (*shop.segments().segments, *shop.segments().rules)}
+    shared = shop.overlap("s1", "more")
+    assert shared.both == cards["more of s1"] and shared.customers == (cards["s1"], cards["more"])
+    assert shared.shares[1] == pytest.approx(shared.both / cards["more"])
+    assert shared.lift == pytest.approx(shared.both * shared.everybody / cards["s1"] / cards["more"])
+    assert (shop.overlap("s1", "s2").both, shop.overlap("s1", "s1").shares) == (0, (1.0, 1.0))
+    belongings = [shop.segments_of(name) for name in shop.log().customers.ids.to_pylist()]
+    assert sum(found.cluster == "s1" for found in belongings) == cards["s1"]
+    assert sum("more" in found.rules for found in belongings) == cards["more"]
+    with pytest.raises(UsageError, match="no segment 's9'"):
+        shop.overlap("s1", "s9")
+    with pytest.raises(InputError, match="no customer 'zz'"):
+        shop.segments_of("zz")
+    shop.ingest(customers=pd.DataFrame({"customer": ["C00001"], "consent": [False]}))
+    with pytest.raises(ConsentError, match="consent"):
+        shop.segments_of("C00001")
+
+
 def test_lookalikes_of_a_seed(shop: regard.Workspace, tmp_path: Path) -> None:
     even = [name for name in shop.log().customers.ids.to_pylist() if int(name[1:]) % 2 == 0]
     seed = tmp_path / "seed.csv"
@@ -281,6 +303,14 @@ def test_the_command_line_in_both_languages_and_as_json(
     assert rule["rules"][0]["id"] == "more"
     words = ("segments", folder, "--members", "more", "--out", tmp_path / "m.csv")
     assert checked("members", told(capsys, *words, "--json"))["customers"] == rule["rules"][0]["size"]
+    someone = shop.log().customers.id(0)
+    assert checked("belonging", told(capsys, "segments", folder, "--of", someone, "--json"))["cluster"]
+    shared = checked("overlap", told(capsys, "segments", folder, "--overlap", "more", "s1", "--json"))
+    assert shared["customers"][0] == rule["rules"][0]["size"]
+    assert re.search(r"\bs[12]\b", told(capsys, "segments", folder, "--of", someone))
+    assert "in both" in told(capsys, "segments", folder, "--overlap", "more", "s1")
+    assert "共有" in told(capsys, "segments", folder, "--overlap", "more", "s1", "--lang", "zh")
+    assert "one at a time" in told(capsys, "segments", folder, "--of", someone, "--rule", "orders > 1", code=2)
     seed = ("lookalike", folder, tmp_path / "m.csv", "-n", 3, "--out", tmp_path / "a.csv")
     assert len(checked("lookalike", told(capsys, *seed, "--json"))["customers"]) == 3
     assert "hidden fifth" in told(capsys, *seed)

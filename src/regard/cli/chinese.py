@@ -128,6 +128,10 @@ CHINESE = {
     # segments, lookalike
     "{n} cluster of {of} customers|{n} clusters of {of} customers": "{of} 位顾客中的 {n} 个聚类客群",
     "in no cluster that is found again: {n} ({share})": "不属于任何稳定客群：{n} 位（{share}）",
+    "in no cluster": "不属于任何聚类客群",
+    "{n} customer in both|{n} customers in both": "两个客群共有 {n} 位顾客",
+    "of these in both": "其中共有",
+    "{lift} times as many as by chance": "是随机情况下的 {lift} 倍",
     "no cluster of customers is found again in other samples": "没有在其他样本中能再次得到的客群",
     "{n} customer|{n} customers": "{n} 位顾客",
     "value {value} ({share}), {each} each": "消费 {value}（{share}），人均 {each}",

@@ -17,6 +17,7 @@ from regard.errors import UsageError
 if TYPE_CHECKING:
     from regard.customers.segments import Card
     from regard.report.speech import Speech
+    from regard.workspace.roster import Belonging, Overlap
 
 TRAITS = 5
 """Rows of what over-indexes that a terminal shows; the JSON has more."""
@@ -48,6 +49,13 @@ def segments(
         str | None, typer.Option("--members", metavar="ID", help="A cluster, a saved rule or an RFM cell, into --out.")
     ] = None,
     out: Out = None,
+    of: Annotated[
+        str | None, typer.Option("--of", metavar="CUSTOMER", help="Say which segments this customer is in.")
+    ] = None,
+    overlap: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--overlap", metavar="ID ID", help="Say how many customers two segments share."),
+    ] = None,
     lang: Language = None,
 ) -> None:
     """Group the customers: clusters of what the model sees, the RFM grid, and rules of your own."""
@@ -55,12 +63,22 @@ def segments(
 
     if (members is None) != (out is None) or (members is not None and rule is not None):
         raise UsageError("--members and --out go together, without --rule", hint="--members s1 --out members.csv")
+    if sum(wish is not None for wish in (rule or save, members, of, overlap)) > 1:
+        raise UsageError("--rule, --members, --of and --overlap are asked one at a time", hint="leave all but one out")
     shop = regard.open(folder)
     say = screen.speak(lang or shop.config.language)
     if members is not None and out is not None:
         file = shop.members(members, out, language=say.language)
         said = say.count("{n} customer in {path}|{n} customers in {path}", file.customers, path=file.path)
         screen.show(file.to_json(), lambda console: console.print(said, soft_wrap=True))
+        return
+    if of is not None:
+        belonging = shop.segments_of(of)
+        screen.show(belonging.to_json(), lambda console: _of(console, belonging, say))
+        return
+    if overlap is not None:
+        shared = shop.overlap(*overlap)
+        screen.show(shared.to_json(), lambda console: _overlap(console, shared, say))
         return
     found = shop.segments(rule, save=save, language=say.language)
     screen.show(found.to_json(), lambda console: _shown(console, found, folder, shop.config.currency, say))
@@ -99,6 +117,27 @@ def _shown(out: Console, found: Any, folder: str, currency: str, say: Words) -> 
     if ids:
         command = f'regard segments {folder} --members "{ids[0]}" --out members.csv'
         out.print(Text(say("next: {command}", command=command), style="dim"))
+
+
+def _of(out: Console, found: Belonging, say: Words) -> None:
+    from regard.customers.segments.words import trait
+
+    for line in found.notes:
+        out.print(Text(line, style="yellow"))
+    heading(out, brief(found.customer))
+    told = [found.cluster or say("in no cluster"), *found.rules]
+    told += [trait("rfm", found.rfm, say.language)] if found.rfm else []
+    out.print(Text(f"  {say.joined(told)}"))
+
+
+def _overlap(out: Console, found: Overlap, say: Words) -> None:
+    heading(out, say.count("{n} customer in both|{n} customers in both", found.both))
+    made = table("ID", say("customers"), say("of these in both"), right=(say("customers"), say("of these in both")))
+    for id, size, part in zip(found.segments, found.customers, found.shares, strict=True):
+        made.add_row(id, f"{size:,}", "–" if part is None else share(part, 1))
+    out.print(made)
+    if found.lift is not None:
+        out.print(say("{lift} times as many as by chance", lift=f"{found.lift:.2f}"))
 
 
 def _card(out: Console, card: Card, speech: Speech, say: Words) -> None:

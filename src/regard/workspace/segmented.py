@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from regard.customers.segments import Lookalike
     from regard.events.store import Store
     from regard.workspace.lookalikes import Finding
+    from regard.workspace.roster import Belonging, Overlap
     from regard.workspace.segmenting import MembersFile, Segmenting, SegmentReport
 
 
@@ -61,6 +62,24 @@ class Segmented:
             WorkspaceError: the file cannot be written.
         """
         return self._segmenting.members(segment, path, language=language)
+
+    def segments_of(self, customer: str) -> Belonging:
+        """The segments of one customer: cluster, saved rules, RFM cell.
+
+        Raises:
+            InputError: nobody has that id. ConsentError: the customer has not consented.
+        """
+        return self._segmenting.of(customer)
+
+    def overlap(self, first: str, second: str) -> Overlap:
+        """How many customers two segments share, beside how many they would by chance.
+
+        Args: first, second: ids of clusters, names of saved rules, or RFM cells.
+
+        Raises:
+            UsageError: there is no such segment.
+        """
+        return self._segmenting.overlap(first, second)
 
     def lookalike(self, seed: str | Path | Iterable[object], n: int = 1000, **how: Unpack[Finding]) -> Lookalike:
         """The n customers most like a seed audience, by where the model sees them.
