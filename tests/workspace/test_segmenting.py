@@ -154,7 +154,9 @@ def test_what_a_csv_declares_is_tested_by_its_kind(shop: regard.Workspace, tmp_p
     ]  # fmt: skip
     for rule in met:
         assert shop.segments(rule).rules[0].size == 10, rule
-    assert shop.segments("letters != true").rules[0].size == 20
+    (card,) = shop.segments("letters != true").rules
+    assert card.size == 20 and "letters" not in {index.field for index in card.over_indexes}
+    assert {"member", "会员"} & {index.field for index in card.over_indexes}
     for rule, line in (
         ('member = "true"', r"is true or false, but .* with a text \(member = true\)"),
         ("flag = true", r"is a number, but .* \(write 1 for true\)"),

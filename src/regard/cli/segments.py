@@ -136,7 +136,7 @@ def _overlap(out: Console, found: Overlap, say: Words) -> None:
     for id, size, part in zip(found.segments, found.customers, found.shares, strict=True):
         made.add_row(id, f"{size:,}", "–" if part is None else share(part, 1))
     out.print(made)
-    if found.lift is not None:
+    if found.both and found.lift is not None:
         out.print(say("{lift} times as many as by chance", lift=f"{found.lift:.2f}"))
 
 

@@ -46,6 +46,7 @@ class Clustering:
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._registry = folder, Registry(folder)
+        self._held: tuple[Path, Fit] | None = None
 
     def reports(self) -> tuple[FitReport, ...]:
         """All fits, the newest first."""
@@ -68,7 +69,7 @@ class Clustering:
         """
         model = str(seen.version_of_model)
         entries = self._registry.fits()
-        former = read(entries[0].folder) if entries and entries[0].folder.is_dir() else None
+        former = self._kept(entries[0].folder) if entries and entries[0].folder.is_dir() else None
         if former is not None and (entries[0].model, entries[0].version) == (model, seen.version):
             return former
         number = int(entries[0].report["number"]) if entries else 0
@@ -76,6 +77,12 @@ class Clustering:
         fit = Fit(segments=segments, events=seen.log.lengths, names=_named(seen, segments, former), refit=change)
         self._registry.add(fit, model=model, version=seen.version, report=_report(fit))
         return fit
+
+    def _kept(self, folder: Path) -> Fit:
+        """What lies in a folder, which is written once and never changed; read once."""
+        if self._held is None or self._held[0] != folder:
+            self._held = folder, read(folder)
+        return self._held[1]
 
 
 def _sought(seen: Crowd, number: int) -> tuple[Segments, None]:

@@ -240,7 +240,15 @@ def _rule_card(
     label, name = np.where(met, 0, NOWHERE), rule.id if rule.id != UNNAMED else rule.text
     called = (Name(en=name, zh=name, words=()),)
     return room.cards(
-        people, label, [rule.id], traits=traits, called=called, rules=[rule.text], language=language, **how
+        people,
+        label,
+        [rule.id],
+        traits=traits,
+        called=called,
+        rules=[rule.text],
+        but=rule.fields,
+        language=language,
+        **how,
     )
 
 

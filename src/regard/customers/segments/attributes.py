@@ -8,10 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy import stats
 
 from regard.customers.segments.declared import columns
-from regard.customers.segments.rfm import grid
+from regard.customers.segments.rfm import grid, ranks
 from regard.model.runtime.horizon import Outlook
 from regard.sequences.aggregates import Aggregates, aggregate
 from regard.sequences.log import Log
@@ -111,7 +110,7 @@ def tiers(worth: NDArray[np.floating[Any]]) -> pa.Array:
     """
     known = np.isfinite(worth)
     below = np.zeros(len(worth))
-    below[known] = (stats.rankdata(worth[known]) - 0.5) / max(int(known.sum()), 1)
+    below[known] = (ranks(worth[known]) - 0.5) / max(int(known.sum()), 1)
     names, bounds = np.array(list(TIERS), dtype=object), np.array(list(TIERS.values()))
     told = names[(below[:, None] >= bounds).argmax(axis=1)] if len(worth) else names[:0]
     return pa.array(told, pa.string(), mask=~known)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,6 +78,7 @@ def cards(
     traits: Traits | None = None,
     called: Sequence[Name] | None = None,
     rules: Sequence[str] | None = None,
+    but: Collection[str] = (),
     stability: NDArray[np.float64] | None = None,
     bar: float = 0.85,
     moves: Moves | None = None,
@@ -89,7 +90,8 @@ def cards(
     Args:
         people: N customers. label: int64 [N], place in `ids`, -1 for none. ids: S of them.
         traits: of the same people; None = made here. called: S names, such as those a segment had before; None = new.
-        rules: S texts, of what is defined by rules. stability: float64 [S]. bar: stability below which a card warns.
+        rules: S texts, of what is defined by rules. but: fields of which nothing is told, such as those.
+        stability: float64 [S]. bar: stability below which a card warns.
         moves: since the segments were last looked at, to the same ids. told: tells what an example did lately.
         language: 'en' or 'zh'.
 
@@ -99,7 +101,7 @@ def cards(
     if len(label) != len(people):
         raise UsageError(f"there are {len(label)} labels, but {len(people)} customers")
     traits = traits or Traits.of(people)
-    tables = table(traits, label, len(ids))
+    tables = table(traits, label, len(ids), but=but)
     spending = spent(people.value, label, len(ids))
     called = called or names(traits, label, len(ids), spending=spending)
     whole = float(np.nansum(people.value))

@@ -100,7 +100,8 @@ def expand(
     rows = np.sort(codes[codes >= 0])
     if len(rows) < SEEDS:
         raise UsageError(
-            f"only {len(rows)} of the seed's {len(asked)} customers may be used, at least {SEEDS} are needed"
+            f"only {len(rows)} of the seed's {len(asked)} customers may be used, at least {SEEDS} are needed",
+            hint="name more customers, or describe them by a rule: regard segments --rule",
         )
     states, random = unit(people.states), np.random.default_rng(draw)
     at = max(1, min(n, int(PART * len(people))))

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from regard.customers.segments.people import People
 from regard.errors import UsageError
@@ -124,7 +123,7 @@ def score(values: NDArray[np.float64]) -> NDArray[np.int64]:
     >>> score(np.array([1.0, 1, 1, 1, 7, 8, 9, 9, 9, 9])).tolist()
     [2, 2, 2, 2, 3, 3, 5, 5, 5, 5]
     """
-    rank = stats.rankdata(values, method="average") if len(values) else np.empty(0)
+    rank = ranks(values)
     return np.asarray((rank - 0.5) / max(len(values), 1) * SCORES, dtype=np.int64) + 1
 
 
@@ -147,3 +146,13 @@ def cells(cell: Sequence[str | None], people: People, language: str = "en") -> t
                 )
             )  # fmt: skip
     return tuple(result)
+
+
+def ranks(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """The place of each value from 1 up, float64 [N]; equals share the mean of theirs. Quicker to import than SciPy's.
+
+    >>> ranks(np.array([5.0, 1, 1, 9])).tolist()
+    [3.0, 1.5, 1.5, 4.0]
+    """
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(count) - (count - 1) / 2)[place], dtype=np.float64)

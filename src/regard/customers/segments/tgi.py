@@ -5,7 +5,7 @@ The target group index of market research; 100 is like everybody, 200 twice as c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -118,19 +118,22 @@ class Index(Plain):
     at_least: float
 
 
-def table(traits: Traits, label: NDArray[np.int64], groups: int, *, most: int = 12) -> list[tuple[Index, ...]]:
+def table(
+    traits: Traits, label: NDArray[np.int64], groups: int, *, most: int = 12, but: Collection[str] = ()
+) -> list[tuple[Index, ...]]:
     """What over-indexes in each group, surest first; only what surely does.
 
     Args:
         traits: of N customers. label: int64 [N], 0..groups-1, -1 for customers of none, who still count in the base.
-        groups: K. most: rows a group.
+        groups: K. most: rows a group. but: fields of which nothing is told, such as those that define the groups.
     """
+    told = ~np.isin(np.array(traits.fields, dtype=object), list(but))
     has, size = traits.counts(label, groups), np.bincount(label[label >= 0], minlength=groups)
     base = np.asarray(traits.has.sum(axis=0), dtype=np.float64).ravel() / max(len(label), 1)
     tables = []
     for group in range(groups):
         low = lower(has[group], size[group]) / np.maximum(base, 1e-12)
-        sure = np.flatnonzero((low > 1) & (has[group] >= LEAST))
+        sure = np.flatnonzero((low > 1) & (has[group] >= LEAST) & told)
         best = sure[np.argsort(-low[sure], kind="stable")]
         best = best[_telling(traits, np.flatnonzero(label == group), best[: 4 * most])][:most]
         tables.append(tuple(_index(traits, int(t), has[group, t], size[group], base[t], low[t]) for t in best))
