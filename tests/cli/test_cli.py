@@ -117,6 +117,7 @@ def test_every_question_has_its_schema(shop_folder: Path, tmp_path: Path, stand_
     assert [
         p["days"] for p in told("intent", "intent", shop_folder, who, "--days", 3)["answers"][0]["propensities"]
     ] == [3]
+    assert told("intent", "intent", shop_folder, who, "--of", f"item:{what}")["answers"][0]["of"] == f"item:{what}"
     assert told("explain", "explain", shop_folder, who)["rank"] == 1
     assert told("doctor", "doctor", shop_folder)["events"] > 0
     assert told("evaluate", "evaluate", shop_folder, "--mask", "seen")["split"]["mask"] == "seen"

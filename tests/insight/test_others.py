@@ -62,6 +62,43 @@ def test_base_rate_of_a_short_log_is_zero(shop: Shop) -> None:
     assert base_rate(shop, 1000) == 0.0
 
 
+def test_intent_of_an_item_and_of_a_category(shop: Shop) -> None:
+    asks = [Ask(customer=customer) for customer in ("ann", "bob", "nobody")]
+    sought = ("item:tea", "category:Kitchen", None)
+    tea, kitchen, anything = (
+        [[p.probability for p in one.propensities] for one in intent(shop, asks, of=of)] for of in sought
+    )
+    assert np.all((np.array(tea) <= kitchen) & (np.array(kitchen) <= anything) & (np.array(tea) > 0))
+    parts = ("category:kitchen", "category:home > lights")
+    halves = [
+        np.log1p(-np.array([p.probability for p in intent(shop, asks[:1], of=of)[0].propensities])) for of in parts
+    ]
+    assert np.all(np.isfinite(halves)) and np.all(np.diff(halves[0]) < 0)
+    assert kitchen[2][1] == pytest.approx(1 / 2) and intent(shop, asks[:1], of="item:tea")[0].of == "item:tea"
+
+
+@pytest.mark.parametrize(
+    ("of", "hint"),
+    [("item:te", "tea"), ("category:kitchn", "category:kitchen"), ("colour:red", "item:ID"), ("", "item:ID")],
+)
+def test_intent_of_what_nobody_sells(shop: Shop, of: str, hint: str) -> None:
+    with pytest.raises(UsageError) as error:
+        intent(shop, [Ask(customer="ann")], of=of)
+    assert hint in error.value.hint
+
+
+def test_a_share_of_the_orders_is_thinned_as_a_poisson_stream(shop: Shop) -> None:
+    assert shop.ranker is not None
+    queries = shop.histories([Ask(customer="ann"), Ask(customer="bob")])
+    days = np.array([7.0, 30.0])
+    whole, half, none = (
+        shop.ranker.propensity(queries, shop.asof(queries), days, np.full(2, share)) for share in (1.0, 0.5, 0.0)
+    )
+    np.testing.assert_allclose(whole, shop.ranker.propensity(queries, shop.asof(queries), days))
+    np.testing.assert_allclose(half, 1 - np.sqrt(1 - whole), rtol=1e-4)
+    assert not none.any()
+
+
 def test_intent_refuses_nonsense(shop: Shop, log_of) -> None:
     with pytest.raises(UsageError, match="positive"):
         intent(shop, [Ask()], horizons=(0,))

@@ -148,6 +148,8 @@ def test_who_never_ordered_has_a_chance_too_and_it_comes_true(log: Log) -> None:
     facts = model.facts(view.log, np.full(len(view.log), cut - 1))
     told, never = model.chances(facts, np.array([7, 60])), facts.bought == 0
     assert never.sum() > 50 and np.all((told > 0) & (told < 1)) and np.all(told[:, 1] > told[:, 0])
+    some = model.chances(facts, np.array([7, 60]), np.full(len(facts), 0.3))
+    assert np.all((some < told) & (some > 0.3 * told * (1 - told)))
     outlook = model.outlook(facts, np.array([7, 60]))
     np.testing.assert_array_equal(told[~never], outlook.p_order[~never])
     assert np.isnan(outlook.p_order[never]).all()

@@ -247,6 +247,12 @@ def intent(
     days: Annotated[
         list[int] | None, typer.Option("--days", metavar="DAYS", help="Within how many days; may be repeated.", min=1)
     ] = None,
+    of: Annotated[
+        str | None,
+        typer.Option(
+            "--of", metavar="WHAT", help="item:ID, category:NAME, brand:NAME or word:NAME; anything by default."
+        ),
+    ] = None,
     model: ModelId = None,
 ) -> None:
     """Say how likely customers are to buy within some days."""
@@ -254,7 +260,7 @@ def intent(
 
     shop = regard.open(folder)
     say = screen.speak(shop.config.language)
-    answers = shop.intent(customers, days=days or None, model=model)
+    answers = shop.intent(customers, days=days or None, of=of, model=model)
     screen.show({"answers": [answer.to_json() for answer in answers]}, lambda out: _intents(out, answers, say))
 
 
@@ -264,7 +270,8 @@ def _intents(out: Console, answers: Sequence[Any], say: Words) -> None:
     made.columns[0].max_width = 20
     for answer in answers:
         made.add_row(answer.customer, *(f"{p.probability:.1%}" for p in answer.propensities), _source(answer, say))
-    heading(out, say("Chance to buy within"))
+    of = answers[0].of
+    heading(out, say("Chance to buy within") if of is None else say("Chance to buy {what} within", what=of))
     for line in dict.fromkeys(note for answer in answers for note in answer.notes):
         out.print(Text(line, style="yellow"))
     out.print(made)

@@ -115,15 +115,24 @@ class Ranker:
         return "counting" if self.version is None else "model"
 
     def propensity(
-        self, queries: Log, asof: NDArray[np.int64], horizons_days: NDArray[np.float64]
+        self,
+        queries: Log,
+        asof: NDArray[np.int64],
+        horizons_days: NDArray[np.float64],
+        share: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float32]:
         """float32 [Q, K], the chance of a target event within each horizon: by the head of what lies ahead, which reads the
         whole history and items of any age, or by the encoder where the model has no such head.
+
+        Args:
+            queries: Q histories. asof: int64 [Q] seconds. horizons_days: [K].
+            share: [Q], of the orders of each those that count; None = all.
         """
         if self.horizon is not None:
-            return self.horizon.chances(self.horizon.facts(queries, asof), horizons_days).astype(np.float32)
+            return self.horizon.chances(self.horizon.facts(queries, asof), horizons_days, share).astype(np.float32)
         assert isinstance(self.scorer, Model)
-        return self.scorer.propensity(self.aligned(queries), asof, horizons_days)
+        chance = self.scorer.propensity(self.aligned(queries), asof, horizons_days)
+        return chance if share is None else (1 - (1 - chance) ** share[:, None]).astype(np.float32)
 
     @property
     def horizon(self) -> HorizonModel | None:

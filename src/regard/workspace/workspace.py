@@ -398,12 +398,16 @@ class Workspace(Profiled, Explained):
         customers: str | int | Iterable[str | int],
         *,
         days: Sequence[int] | None = None,
+        of: str | None = None,
         model: str | None = None,
     ) -> list[Intent]:
         """How likely customers are to buy within each of `days` days (None = the workspace's horizons).
 
+        Args:
+            of: 'item:ID', 'category:NAME', 'brand:NAME' or 'word:NAME'; None = anything.
+
         Raises:
-            ConsentError: one of them has not consented.
+            ConsentError: one of them has not consented. UsageError: nothing is called as `of` says.
         """
         names = [customers] if isinstance(customers, str | int) else list(customers)
         self._data.must_consent(str(_id(name)) for name in names)
@@ -411,7 +415,7 @@ class Workspace(Profiled, Explained):
         version = shop.ranker.version if shop.ranker else None
         doubted = unproven(self.models.get(version)) if version else set()
         asks = [Ask(customer=_id(name)) for name in names]
-        return insight.intent(shop, asks, horizons=days or self.config.horizons, unproven=doubted)
+        return insight.intent(shop, asks, horizons=days or self.config.horizons, unproven=doubted, of=of)
 
     def report(self, language: str | None = None, *, progress: Progress | None = None) -> Path:
         """Write the report page: one HTML file that opens offline.

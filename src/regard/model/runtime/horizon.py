@@ -388,12 +388,21 @@ class HorizonModel:
             next_order_days=ahead[:, 0],
         )  # fmt: skip
 
-    def chances(self, facts: Facts, horizons_days: Days) -> NDArray[np.float64]:
-        """The chance of an order within each horizon, float64 [N, K], also for who never ordered."""
+    def chances(
+        self, facts: Facts, horizons_days: Days, share: NDArray[np.floating[Any]] | None = None
+    ) -> NDArray[np.float64]:
+        """The chance of an order within each horizon, float64 [N, K], also for who never ordered.
+
+        Args:
+            facts: of N customers. horizons_days: [K]. share: [N], of the orders of each those that count; None = all.
+        """
         days = np.asarray(horizons_days, dtype=np.float64)
+        counted = np.ones(len(facts)) if share is None else np.asarray(share, dtype=np.float64)
         found = np.empty((len(facts), len(days)))
         for rows, name in ((facts.bought > 0, self.answers["churn"]), (facts.bought == 0, MODEL)):
-            found[rows] = self.heads[name].forecast(facts.take(rows), days).p_order
+            told = self.heads[name].forecast(facts.take(rows), days)
+            # A share of orders that are gamma-mixed Poisson is gamma-mixed Poisson again, with so much of the mean.
+            found[rows] = replace(told, busy=told.busy * counted[rows, None]).p_order
         return found
 
     def _next_order(self, facts: Facts) -> NDArray[np.float64]:
