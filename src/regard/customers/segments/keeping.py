@@ -79,7 +79,7 @@ def read(folder: Path) -> Fit:
         if told["format"] != FORMAT:
             raise ValueError(f"format {told['format']}, this Regard knows {FORMAT}")
         arrays = load_file(folder / _ARRAYS)
-        ids = pq.ParquetFile(folder / _CUSTOMERS).read()["customer"].combine_chunks()
+        ids = pq.read_table(folder / _CUSTOMERS)["customer"].combine_chunks()
         if not len(ids) == len(arrays["states"]) == len(arrays["label"]) == len(arrays["events"]):
             raise ValueError("its files are not of the same customers")
         segments = Segments(
