@@ -271,3 +271,16 @@ def test_a_member_by_the_place_of_the_fit_before_is_said_to_be_one(
     valid(told)
     assert told.fewest is None and told.without is None and "both places count" in told.notes[0]
     assert "两次位置" in shop.explain("C1", of=f"segment:{own}", language="zh").notes[0]
+
+
+def test_a_margin_can_be_followed_back_to_the_state(shop: regard.Workspace) -> None:
+    torch = pytest.importorskip("torch")
+    shop.segments()
+    see(shop, 5)
+    shop.segments()
+    grouped = shop._grouped()
+    places, log = Places.of(grouped._fit(), grouped.seen), grouped.seen.log
+    states = torch.from_numpy(grouped.seen.states.astype(np.float64))
+    for cluster in range(2):
+        told = places.slope(cluster)(states, None, None).numpy()
+        np.testing.assert_allclose(told, places.margin(cluster)(log, moments(log)), atol=1e-4)

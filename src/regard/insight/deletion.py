@@ -36,6 +36,10 @@ Asking = Callable[[Log, NDArray[np.int64], NDArray[np.int64]], NDArray[np.float3
 """(n histories, int64 [n] seconds, int64 [n] which asked customer each is an edition of, rising) -> float32 [n, K], what is explained."""
 
 
+DELETION = "deletion"
+"""Method: every group of events was deleted and the answer asked again."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Effects:
     """What each deletion did.

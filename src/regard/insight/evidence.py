@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from regard.evaluation.faithfulness import Answering
 from regard.insight.answer import Reason
-from regard.insight.deletion import delete_each, fewest
+from regard.insight.deletion import DELETION, delete_each, delete_groups, fewest
 from regard.insight.explain import TRIFLE, deed
+from regard.insight.gradients import INTEGRATED, Gradients, strongest
 from regard.insight.shop import Shop
 from regard.sequences.log import Log
 
-DELETION = "deletion"
-"""Method: every group of events was deleted and the answer asked again."""
+if TYPE_CHECKING:
+    from regard.model.gradients import Answer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,7 @@ def evidence(
     answer: Answering,
     boundary: Callable[[float], float],
     *,
+    slope: Callable[[Gradients], Answer] | None = None,
     n: int = 10,
 ) -> Evidence:
     """What one customer's number rests on.
@@ -52,6 +55,7 @@ def evidence(
     Args:
         shop: names and language. query: the history of one customer. asof: int64 [1] seconds. answer: gives the number.
         boundary: from the number to the value across which the answer counts as another. n: events (groups) named.
+        slope: the number as a function of the encoder's state, for long histories; None where it is not read off the encoder alone.
     """
     base = float(answer(query, asof)[0])
     line = boundary(base)
@@ -59,7 +63,11 @@ def evidence(
     def ask(histories: Log, moments: NDArray[np.int64], of: NDArray[np.int64]) -> NDArray[np.float32]:
         return answer(histories, moments).astype(np.float32)[:, None]
 
-    found = delete_each(ask, query, asof)
+    chosen = strongest(shop, query, asof, slope)
+    if chosen is None:
+        found = delete_each(ask, query, asof)
+    else:
+        found = delete_groups(ask, query, asof, chosen, np.array([0, len(chosen)]))
     effect, above = found.effect[:, 0], base > line
     few = fewest(
         ask, query, asof, found.groups, effect if above else -effect, lambda answers: (answers > line) != above
@@ -76,4 +84,5 @@ def evidence(
         reasons=named(best),
         fewest=None if few is None else named(few[0]),
         without=None if few is None else few[1],
+        method=DELETION if chosen is None else INTEGRATED,
     )

@@ -18,7 +18,8 @@ from regard.errors import UsageError
 from regard.insight import words
 from regard.insight.answer import Plain, Reason
 from regard.insight.candidates import own_items
-from regard.insight.deletion import LATEST, TAKEN_BACK, Asking, Effects, delete_each, fewest
+from regard.insight.deletion import DELETION, LATEST, TAKEN_BACK, Asking, Effects, delete_each, delete_groups, fewest
+from regard.insight.gradients import INTEGRATED, strongest
 from regard.insight.history import BASKET_BEHAVIOUR, deeds
 from regard.insight.ranker import Ranker
 from regard.insight.shop import Shop
@@ -180,7 +181,7 @@ class Explanation(Plain):
         fewest: events without which it is no longer the first, or no longer among the first TOP where it is not the first: the fewest
             that were found; None where no few events carry it, or it is not among the first TOP.
         rank_without: its place without these.
-        exclude: the rule used. model_version: id of the model, None for counting.
+        exclude: the rule used. method: how the events were found. model_version: id of the model, None for counting.
     """
 
     customer: str
@@ -192,6 +193,7 @@ class Explanation(Plain):
     fewest: tuple[Reason, ...] | None
     rank_without: int | None
     exclude: str
+    method: str
     model_version: str | None
 
 
@@ -221,7 +223,13 @@ def explain(shop: Shop, customer: str, item: str, *, n: int = 10, exclude: str =
     rule = shop.exclude(exclude)
     allowed = shop.log.merchandise.copy()
     allowed[own_items(query, shop.target, rule)[1]] = False
-    found = effects(shop.ranker, query, int(asof[0]), column)
+    known = int(shop.ranker.columns(query.items)[column[0]])
+    chosen = strongest(shop, query, asof, lambda gradients: gradients.item(known))
+    if chosen is None:
+        found = effects(shop.ranker, query, int(asof[0]), column)
+    else:
+        ask_score = scores_of(shop.ranker, column[None])
+        found = delete_groups(ask_score, query, asof, chosen, np.array([0, len(chosen)]))
     effect = found.effect[:, 0]
     rank = _rank(scores, allowed, column[0]) if allowed[column[0]] else None
     few = None
@@ -244,6 +252,7 @@ def explain(shop: Shop, customer: str, item: str, *, n: int = 10, exclude: str =
         fewest=None if few is None else named(few[0]),
         rank_without=None if few is None else int(few[1]),
         exclude=rule,
+        method=DELETION if chosen is None else INTEGRATED,
         model_version=shop.ranker.version,
     )
 

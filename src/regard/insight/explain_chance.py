@@ -94,7 +94,11 @@ def grounds(shop: Shop, customer: str, of: str, *, n: int = 10) -> Grounds:
             f"customer '{customer}' has not bought yet: there is no {of} to explain", hint="ask for intent_7d"
         )
     plain = np.expm1 if subject.kind == "value" else expit
-    found = evidence(shop, query, asof, answering(shop, subject), lambda base: _boundary(shop, subject, base), n=n)
+    encoded = subject.kind == "intent" and shop.ranker is not None and shop.ranker.horizon is None
+    found = evidence(
+        shop, query, asof, answering(shop, subject), lambda base: _boundary(shop, subject, base), n=n,
+        slope=(lambda gradients: gradients.way.wanted_within(subject.days)) if encoded else None,
+    )  # fmt: skip
     return Grounds(
         customer=customer,
         of=of,

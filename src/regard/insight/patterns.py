@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from regard.errors import UsageError
 from regard.evaluation.intervals import estimate
 from regard.insight.answer import Plain
-from regard.insight.deletion import LATEST, TAKEN_BACK, Effects, delete_groups
-from regard.insight.evidence import DELETION
+from regard.insight.deletion import DELETION, LATEST, TAKEN_BACK, Effects, delete_groups
 from regard.insight.explain_chance import Subject, answering
 from regard.insight.shop import Shop
 from regard.sequences.log import DAY, Log

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -172,7 +172,10 @@ class Grouped:
         places = Places.of(fit, self.seen)
         query = self.seen.log.take(np.array([row]))
         asof = moments(self.seen.log)[[row]]
-        found = evidence(shop, query, asof, places.margin(cluster), lambda base: 0.0, n=n)
+        asked = replace(shop, log=self.seen.log, ranker=self.seen.ranker)
+        found = evidence(
+            asked, query, asof, places.margin(cluster), lambda base: 0.0, slope=lambda _: places.slope(cluster), n=n
+        )
         nearest = int(places.margins(query, asof, cluster)[0].argmin())
         name, held = fit.names[cluster], found.value <= 0
         return Membership(

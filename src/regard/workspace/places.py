@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,11 @@ from regard.insight.ranker import Ranker
 from regard.sequences.log import Log
 from regard.sequences.split import midnight
 from regard.workspace.crowd import Crowd, Encoder
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from regard.model.gradients import Answer, Gated
 
 ANCHORS = 400
 """Customers from whose states the way into the clusters' space is read: an affine map of a state's width needs no more."""
@@ -77,6 +83,21 @@ class Places:
 
         return answer
 
+    def slope(self, cluster: int) -> Answer:
+        """The same margin as a function of the encoder's state."""
+        space, others = self.fit.segments.space, np.delete(np.arange(len(self.fit.segments.centroids)), cluster)
+        centres = self.fit.segments.centroids.astype(np.float64)
+        apart = ((centres[others] - centres[cluster]) ** 2).sum(axis=1)
+
+        def answer(state: Tensor, own: Gated, other: Gated) -> Tensor:
+            there = _one_long(state) @ state.new_tensor(self.way[:-1]) + state.new_tensor(self.way[-1])
+            points = _one_long(there) @ state.new_tensor(space.axes) - state.new_tensor(space.mean @ space.axes)
+            away = ((points[:, None] - state.new_tensor(centres)) ** 2).sum(dim=2)
+            least: Tensor = ((away[:, others] - away[:, [cluster]]) / state.new_tensor(apart)).min(dim=1).values
+            return least
+
+        return answer
+
 
 def moments(log: Log) -> NDArray[np.int64]:
     """int64 [N], when everybody's place is asked: the midnight that ends the log, or each one's last place without a clock."""
@@ -88,6 +109,11 @@ def moments(log: Log) -> NDArray[np.int64]:
 def _unit_states(ranker: Ranker, histories: Log, asof: NDArray[np.int64]) -> NDArray[np.float64]:
     assert isinstance(ranker.scorer, Encoder)
     return unit(ranker.scorer.states(ranker.aligned(histories), asof)).astype(np.float64)
+
+
+def _one_long(states: Tensor) -> Tensor:
+    whole: Tensor = states / states.norm(dim=1, keepdim=True).clamp(min=1e-12)
+    return whole
 
 
 def _with_one(states: NDArray[np.float64]) -> NDArray[np.float64]:

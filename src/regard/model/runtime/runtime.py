@@ -83,6 +83,11 @@ class Runtime:
         self._asked = 0
 
     @property
+    def parts(self) -> Artefact:
+        """What it was read from."""
+        return self._artefact
+
+    @property
     def view_items(self) -> Vocabulary:
         """The catalogue, in the order of the scores."""
         return self._artefact.items
@@ -233,6 +238,10 @@ class Runtime:
             for place, row in enumerate(rows.tolist()):
                 out[row] = seen[place, :, 0, 1 : 1 + lengths[row]]
         return out
+
+    def batch(self, queries: Log, asof: NDArray[np.int64]) -> Batch:
+        """The histories as the encoder reads them, one question each. asof: int64 [Q] seconds."""
+        return self._gatherer(queries, asof)(np.arange(len(queries)))
 
     def _blocks(self, queries: Log, asof: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], Batch]]:
         """Rows of like length, and their batch."""
