@@ -5,6 +5,11 @@
 Customers' events are deleted one after the other in the order in which people are told of them, and beside it the latest first and at
 random; the area under what the answer loses is compared, customer by customer. As a check that explanations follow what was learned,
 the same is asked of the model with its weights and counts mixed up at random: how events are then ordered must not be how they were.
+
+    python -m benchmarks.faithfulness SHOP --long --json OUT
+
+asks about customers with longer histories than deletion looks back: the order by integrated gradients, and that by deleting the newest
+events alone, each beside the latest first and at random.
 """
 
 from __future__ import annotations
@@ -25,9 +30,10 @@ from benchmarks.machine import hardware
 from regard.errors import ModelError, RegardError
 from regard.evaluation.faithfulness import FEWEST, Answering, deletion_curves
 from regard.evaluation.intervals import estimate
-from regard.insight.deletion import LATEST, Effects, delete_each
+from regard.insight.deletion import LATEST, Effects, delete_each, together
 from regard.insight.explain import scores_of
 from regard.insight.explain_chance import Subject, answering
+from regard.insight.gradients import Gradients
 from regard.insight.ranker import Ranker
 from regard.insight.shop import Shop
 from regard.metrics import masked, top_k
@@ -44,10 +50,14 @@ def main() -> None:
     """Ask, delete, mix up, print."""
     wish = _arguments()
     try:
-        result = measured(wish.shop, wish.of or [RECOMMENDATION, "intent_7d"], customers=wish.customers, seed=wish.seed)
+        if wish.long:
+            result = long_ones(wish.shop, customers=wish.customers, seed=wish.seed)
+        else:
+            wanted = wish.of or [RECOMMENDATION, "intent_7d"]
+            result = measured(wish.shop, wanted, customers=wish.customers, seed=wish.seed)
     except RegardError as error:
         raise SystemExit(f"benchmarks.faithfulness: {error}") from None
-    named = "".join(f" --of {of}" for of in wish.of or ())
+    named = "".join(f" --of {of}" for of in wish.of or ()) + " --long" * wish.long
     result["command"] = f"python -m benchmarks.faithfulness SHOP{named} --customers {wish.customers} --seed {wish.seed}"
     if wish.json:
         Path(wish.json).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -66,6 +76,51 @@ def measured(folder: str, of: list[str], *, customers: int, seed: int) -> dict[s
     asof = shop.asof(queries)
     answers = {name: _one(shop, mixed, queries, asof, name, seed) for name in of}
     return {"answers": answers, "customers": len(some), "hardware": hardware()}
+
+
+def long_ones(folder: str, *, customers: int, seed: int) -> dict[str, Any]:
+    """The results file of long histories, but for its command: of everyone's best-scored item, by two orders."""
+    shop, _ = shops(folder, seed)
+    some = np.flatnonzero(shop.log.lengths > LATEST)
+    some = np.sort(np.random.default_rng(seed).permutation(some)[:customers])
+    gradients = Gradients.of(shop, seed=seed)
+    if len(some) == 0 or gradients is None or shop.ranker is None:
+        raise ModelError(f"no customer has more than {LATEST} events", hint="ingest a longer log")
+    queries = shop.log.take(some)
+    asof = shop.asof(queries)
+    item = top_k(masked(shop.ranker.score(queries, asof), catalogue=queries.merchandise), 1)  # [Q, 1]
+    scores, column = scores_of(shop.ranker, item), shop.ranker.columns(queries.items)
+
+    def logits(histories: Log, moments: NDArray[np.int64]) -> NDArray[np.float32]:
+        return scores(histories, moments, np.arange(len(histories)))[:, 0]
+
+    groups, offsets = together(queries, latest=queries.events)
+    added = np.concatenate(
+        [
+            gradients.attributions(queries.take(row), asof[row], gradients.item(int(column[item[row[0], 0]])))
+            for row in np.arange(len(queries))[:, None]
+        ]
+    )  # [N]
+    moved = np.add.reduceat(added[groups.values], groups.offsets[:-1])[:, None].astype(np.float32)
+    found = {
+        "integrated gradients": Effects(groups=groups, effect=moved, offsets=offsets),
+        f"deletion of the newest {LATEST}": delete_each(scores, queries, asof),
+    }
+    answers = {}
+    for name, effects in found.items():
+        every, not_latest = deletion_curves(queries, asof, logits, _named(effects, queries), seed=seed)
+        answers[f"{RECOMMENDATION}, by {name}"] = {"all": every.to_json(), "not_latest": not_latest.to_json()}
+    return {"answers": answers, "customers": len(some), "hardware": hardware()}
+
+
+def _named(found: Effects, queries: Log) -> Ragged:
+    """Q rows of places in each history, the events of the strongest group first."""
+    named = []
+    for customer in range(len(queries)):
+        groups, effect = found.of(customer)
+        rows = groups.take(np.argsort(-effect[:, 0], kind="stable")).values
+        named.append(rows - queries.offsets[customer])
+    return Ragged.of(named)
 
 
 def shops(folder: str, seed: int) -> tuple[Shop, Shop]:
@@ -99,12 +154,7 @@ def _mixed(weights: Mapping[str, NDArray[Any]], rng: np.random.Generator) -> dic
 
 def _one(shop: Shop, mixed: Shop, queries: Log, asof: NDArray[np.int64], of: str, seed: int) -> dict[str, Any]:
     found, ask = _effects(shop, queries, asof, of)
-    named = []
-    for customer in range(len(queries)):
-        groups, effect = found.of(customer)
-        rows = groups.take(np.argsort(-effect[:, 0], kind="stable")).values
-        named.append(rows - queries.offsets[customer])
-    every, not_latest = deletion_curves(queries, asof, ask, Ragged.of(named), seed=seed)
+    every, not_latest = deletion_curves(queries, asof, ask, _named(found, queries), seed=seed)
     blind, _ = _effects(mixed, queries, asof, of, like=shop)
     alike = np.array([_alike(found.of(n)[1][:, 0], blind.of(n)[1][:, 0]) for n in range(len(queries))])
     return {
@@ -155,7 +205,9 @@ def line(of: str, told: dict[str, Any]) -> str:
             if change["interval"]
         )
         said.append(f"  {group}, {found['n']} customers: {areas}; {changes}")
-    alike = told["rank_correlation_with_mixed_weights"]
+    alike = told.get("rank_correlation_with_mixed_weights")
+    if alike is None:
+        return "\n".join(said)
     said.append(
         "  under mixed weights no event has an effect"
         if alike["mean"] is None
@@ -170,6 +222,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--of", action="append", help="recommendation, intent_7d, churn_30d, value_90d; may be repeated"
     )
+    parser.add_argument("--long", action="store_true", help="of long histories instead, of recommendations")
     parser.add_argument("--customers", type=int, default=300, help="asked about at most")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", help="where the result goes")

@@ -33,3 +33,12 @@ def test_every_answer_is_measured_beside_recency_chance_and_mixed_weights(
         assert told["all"]["n"] == found["customers"]
         assert -1 <= told["rank_correlation_with_mixed_weights"]["mean"] <= 1
     assert "above recency" in capsys.readouterr().out
+    monkeypatch.setattr(faithfulness, "LATEST", 60)
+    monkeypatch.setattr(
+        sys, "argv", ["faithfulness", str(shop_folder), "--long", "--customers", "3", "--json", str(out)]
+    )
+    faithfulness.main()
+    long = json.loads(out.read_text())
+    assert long["customers"] == 3 and long["command"].endswith("--long --customers 3 --seed 0")
+    by_gradients = long["answers"]["recommendation, by integrated gradients"]["all"]
+    assert by_gradients["n"] == 3 and set(by_gradients["curves"]) == {"explained", "recency", "random"}
