@@ -178,6 +178,7 @@ CHINESE = {
     "in segment {id}, {name}": "属于客群 {id}（{name}）",
     "in segment {named}": "属于客群 {named}",
     "margin {margin}": "归属度 {margin}",
+    "integrated gradients": "积分梯度",
     "the nearest other segment is {id}": "最接近的其他客群是 {id}",
     "effect: what the margin loses when these events are deleted; it is 1 at the centre, below 0 outside": (
         "影响：删去这些事件后归属度的下降；位于中心时为 1，小于 0 即不属于该客群"

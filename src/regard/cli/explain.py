@@ -87,6 +87,8 @@ def _told(
         _rule(out, answer, say)
         return
     source = say.known("level.model", model=answer.model_version) if answer.model_version else say("counting")
+    if answer.method != "deletion":
+        source = f"{source} · {say(answer.method)}"
     if isinstance(answer, Grounds):
         _grounds(out, answer, source, say)
     elif isinstance(answer, Membership):
