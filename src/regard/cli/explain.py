@@ -88,7 +88,7 @@ def _told(
         return
     source = say.known("level.model", model=answer.model_version) if answer.model_version else say("counting")
     if answer.method != "deletion":
-        source = f"{source} · {say(answer.method)}"
+        source = f"{source} · {say('integrated gradients')}"
     if isinstance(answer, Grounds):
         _grounds(out, answer, source, say)
     elif isinstance(answer, Membership):
