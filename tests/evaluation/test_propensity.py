@@ -8,7 +8,6 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 
 import regard.evaluation
 from regard.errors import ModelError, RegardError
@@ -121,15 +120,6 @@ def test_without_a_clock_there_are_no_days(shop: tuple[Log, View, dict[str, floa
     log, view, chance = shop
     with pytest.raises(RegardError, match="clock"):
         evaluate_propensity(log, replace(view, cut=None), Given(chance), [30])
-
-
-def test_the_logistic_is_the_one_everybody_knows() -> None:
-    random = np.random.default_rng(0)
-    days = random.exponential(2, 500)
-    features = np.stack([np.ones(500), days, days**2], axis=1)
-    labels = (random.random(500) < 1 / (1 + np.exp(days - 1))).astype(float)
-    theirs = LogisticRegression(C=1e3, fit_intercept=False, tol=1e-10, max_iter=10_000).fit(features, labels)
-    assert module._logistic(features, labels) == pytest.approx(theirs.coef_[0], rel=1e-2, abs=1e-3)
 
 
 def test_a_sample_is_drawn_with_a_seed_and_says_of_how_many(shop: tuple[Log, View, dict[str, float]]) -> None:

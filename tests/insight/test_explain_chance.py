@@ -27,7 +27,7 @@ class Sums:
     def facts(self, queries: Log, asof: np.ndarray) -> np.ndarray:
         return np.bincount(queries.owner[queries.is_behaviour(("purchase",))], minlength=len(queries)).astype(float)
 
-    def chances(self, bought: np.ndarray, days: np.ndarray) -> np.ndarray:
+    def chances(self, bought: np.ndarray, days: np.ndarray, share: np.ndarray | None = None) -> np.ndarray:
         return 1 / (1 + np.exp(2 - bought))[:, None]
 
     def predict(self, queries: Log, asof: np.ndarray, days: np.ndarray) -> Told:
@@ -62,7 +62,9 @@ def test_the_fewest_events_bring_the_answer_across_the_boundary(known: Shop) -> 
 def test_an_intent_is_what_churn_lacks_to_one(known: Shop) -> None:
     intent, churn = (grounds(known, "bob", of) for of in ("intent_30d", "churn_30d"))
     assert intent.value == pytest.approx(1 - churn.value) and intent.boundary == pytest.approx(1 - churn.boundary)
-    assert [(one.item, one.effect) for one in intent.reasons] == [(one.item, -(one.effect or 0)) for one in churn.reasons]
+    assert [(one.item, one.effect) for one in intent.reasons] == [
+        (one.item, -(one.effect or 0)) for one in churn.reasons
+    ]
 
 
 def test_a_chance_that_no_event_moves_rests_on_none(shop: Shop) -> None:
@@ -108,4 +110,6 @@ def test_without_any_event_the_chance_is_that_of_all_customers(known: Shop, log_
     bare = Shop.of(log, target=("purchase",), ranker=known.ranker)
     (reason,) = grounds(bare, "eve", "churn_30d").reasons
     average = np.clip(1 - base_rate(bare, 30), 1e-6, 1 - 1e-6)
-    assert reason.effect == pytest.approx(1.0 - np.log(average / (1 - average)), abs=1e-4)  # log-odds of churn with one order are 1
+    assert reason.effect == pytest.approx(
+        1.0 - np.log(average / (1 - average)), abs=1e-4
+    )  # log-odds of churn with one order are 1

@@ -266,10 +266,14 @@ def intent(
 
 def _intents(out: Console, answers: Sequence[Any], say: Words) -> None:
     horizons = [say("{days} d", days=p.days) for p in answers[0].propensities]
-    made = table(say("customer"), *horizons, say("from"), right=horizons)
+    live = [say("this session")] if any(answer.session is not None for answer in answers) else []
+    made = table(say("customer"), *live, *horizons, say("from"), right=[*live, *horizons])
     made.columns[0].max_width = 20
     for answer in answers:
-        made.add_row(answer.customer, *(f"{p.probability:.1%}" for p in answer.propensities), _source(answer, say))
+        now = ["–" if answer.session is None else f"{answer.session:.1%}"] if live else []
+        made.add_row(
+            answer.customer, *now, *(f"{p.probability:.1%}" for p in answer.propensities), _source(answer, say)
+        )
     of = answers[0].of
     heading(out, say("Chance to buy within") if of is None else say("Chance to buy {what} within", what=of))
     for line in dict.fromkeys(note for answer in answers for note in answer.notes):

@@ -248,6 +248,7 @@ CHINESE = {
     "since": "始于",
     "not yet": "尚未",
     "Chance to buy within": "在期限内购买的可能性",
+    "this session": "本次会话",
     "Chance to buy {what} within": "在期限内购买“{what}”的可能性",
     "place {rank}": "第 {rank} 名",
     "no candidate": "不在候选之列",

@@ -13,6 +13,7 @@ from regard.errors import ModelError, RegardError
 from regard.evaluation.intervals import Estimate, draws, percentile_interval
 from regard.evaluation.verdict import Verdict, judge
 from regard.metrics import probability as metrics
+from regard.metrics.logistic import chance, fit_logistic
 from regard.sequences.log import DAY, Log
 from regard.sequences.view import View
 
@@ -26,8 +27,6 @@ _CURVES: dict[str, Callable[..., float]] = {
     "brier": metrics.brier,
     "ece": metrics.expected_calibration_error,
 }
-_RIDGE = 1e-3
-"""Pulls the logistic's weights to 0 so that it also exists where one class is missing."""
 
 
 class Propensities(Protocol):
@@ -164,30 +163,16 @@ def _baselines(view: View, last: NDArray[np.int64], days: int) -> dict[str, NDAr
     if not taught.any():
         return {}
     labels = happened(view.log, view.target, earlier, days)[taught].astype(np.float64)
-    weights = _logistic(_recency(earlier, before[taught]), labels)
+    weights = fit_logistic(_recency(earlier, before[taught]), labels)
     return {
         "base_rate": np.full(len(last), labels.mean()),
-        "recency": 1 / (1 + np.exp(-_recency(view.cut, last) @ weights)),
+        "recency": chance(_recency(view.cut, last), weights),
     }
 
 
 def _recency(now: int, last: NDArray[np.int64]) -> NDArray[np.float64]:
     days = np.log1p((now - last) / DAY)
     return np.stack([np.ones(len(days)), days, days**2], axis=1)
-
-
-def _logistic(features: NDArray[np.float64], labels: NDArray[np.float64], steps: int = 50) -> NDArray[np.float64]:
-    """Weights of a ridge logistic regression, by Newton's method."""
-    weights = np.zeros(features.shape[1])
-    for _ in range(steps):
-        chance = 1 / (1 + np.exp(-features @ weights))
-        slope = features.T @ (labels - chance) - _RIDGE * weights
-        bend = (features * (chance * (1 - chance))[:, None]).T @ features + _RIDGE * np.eye(len(weights))
-        step = np.linalg.solve(bend, slope)
-        weights = weights + step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-12))
-        if np.abs(step).max() < 1e-9:
-            break
-    return weights
 
 
 def _compare(

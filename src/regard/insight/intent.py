@@ -33,6 +33,7 @@ class Intent(Plain):
     Args:
         customer: id, None for an anonymous one. of: what is bought, such as 'category:cups'; None = anything.
         propensities: by horizon, never falling.
+        session: that the session which runs right now still brings it; None where none runs, or nothing has learned it.
         fallback_level: 'model', or 'base rate' where the model cannot read this one: the share of all customers who did,
             and for a horizon longer than the log at least that of the longest it covers.
         model_version: id of the model, None where none was used.
@@ -45,6 +46,7 @@ class Intent(Plain):
     model_version: str | None
     notes: tuple[str, ...] = ()
     of: str | None = None
+    session: float | None = None
 
 
 def intent(
@@ -87,7 +89,7 @@ def intent(
         queries = shop.histories(part, at)
         asof = shop.asof(queries, at)
         read = np.flatnonzero(queries.lengths > 0) if shop.model is not None else np.empty(0, dtype=np.int64)
-        chances = _asked(shop, queries.take(read), asof[read], days, sought)
+        chances, now = _asked(shop, queries.take(read), asof[read], days, sought)
         place = {int(row): number for number, row in enumerate(read)}
         for row, ask in enumerate(part):
             known = row in place
@@ -102,6 +104,7 @@ def intent(
                     model_version=shop.ranker.version if known and shop.ranker else None,
                     notes=(*stranger(shop, ask), *(doubt if known else ())),
                     of=of,
+                    session=None if not known or np.isnan(now[place[row]]) else float(now[place[row]]),
                 )
             )
     return answers
@@ -109,11 +112,14 @@ def intent(
 
 def _asked(
     shop: Shop, queries: Log, asof: NDArray[np.int64], days: list[int], sought: NDArray[np.bool_] | None
-) -> NDArray[np.float32]:
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Chances within days, [Q, K], and in the session that runs, [Q]."""
     if shop.model is None or shop.ranker is None or len(queries) == 0:
-        return np.empty((0, len(days)), dtype=np.float32)
+        return np.empty((0, len(days)), dtype=np.float32), np.empty(0)
     share = None if sought is None else share_of(shop, queries, asof, sought)
-    return shop.ranker.propensity(queries, asof, np.array(days, dtype=np.float64), share)
+    chances = shop.ranker.propensity(queries, asof, np.array(days, dtype=np.float64), share)
+    now = shop.ranker.in_session(queries, asof)
+    return chances, now if share is None else now * share  # a session brings one order, if any
 
 
 def share_of(shop: Shop, queries: Log, asof: NDArray[np.int64], sought: NDArray[np.bool_]) -> NDArray[np.float64]:

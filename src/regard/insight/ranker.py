@@ -14,6 +14,7 @@ from regard.evaluation.scorer import Scorer
 from regard.metrics import masked, top_k
 from regard.model.runtime import Best
 from regard.model.runtime.horizon import HorizonModel
+from regard.model.runtime.session import SessionModel
 from regard.sequences.log import Log
 from regard.sequences.ragged import Ragged
 from regard.sequences.split import view_until
@@ -57,6 +58,15 @@ class Forecasting(Protocol):
 
     @property
     def horizon(self) -> HorizonModel | None:
+        """None where it was trained without."""
+
+
+@runtime_checkable
+class Attending(Protocol):
+    """A model that may say what a session that runs still brings."""
+
+    @property
+    def session(self) -> SessionModel | None:
         """None where it was trained without."""
 
 
@@ -138,6 +148,13 @@ class Ranker:
     def horizon(self) -> HorizonModel | None:
         """What says what lies ahead; None where nothing does."""
         return self.scorer.horizon if isinstance(self.scorer, Forecasting) else None
+
+    def in_session(self, queries: Log, asof: NDArray[np.int64]) -> NDArray[np.float64]:
+        """float64 [Q], the chance that the session which runs at `asof` still brings an order; NaN where none runs or nobody
+        knows.
+        """
+        session = self.scorer.session if isinstance(self.scorer, Attending) else None
+        return np.full(len(queries), np.nan) if session is None else session.chances(queries, asof)
 
     def aligned(self, queries: Log) -> Log:
         """The same histories in the scorer's codes; events of a behaviour it never learned are left out."""

@@ -11,6 +11,7 @@ encoder.onnx         the encoder as a graph, for ONNX Runtime here or anywhere, 
 estimate.onnx        the first pass over all items; a model without the two answers by NumPy alone
 horizon.json         the head of orders, churn and spend, and
 horizon.safetensors  its arrays; a model may be without the two
+session.json         the head of sessions that still run, or none
 manifest.json        size and SHA-256 of every file above: with it a model begins to be
 """
 
@@ -48,7 +49,9 @@ ENCODER, ESTIMATE = "encoder.onnx", "estimate.onnx"
 
 HORIZON, HORIZON_WEIGHTS = "horizon.json", "horizon.safetensors"
 
-_OPTIONAL = (ENCODER, ESTIMATE, HORIZON, HORIZON_WEIGHTS)
+SESSION = "session.json"
+
+_OPTIONAL = (ENCODER, ESTIMATE, HORIZON, HORIZON_WEIGHTS, SESSION)
 
 _FILES = (
     "config.json", "weights.safetensors", "counts/counts.safetensors", "vocabulary/items.parquet", "vocabulary/features.json",
@@ -71,6 +74,7 @@ class Artefact:
         metrics: validation figures, training curve, run facts; the card's data.
         graphs: ENCODER and ESTIMATE as ONNX (see `model.export`), or neither.
         horizon, horizon_weights: settings and arrays of the head of orders, churn and spend (see `runtime.horizon`), or neither.
+        session: settings of the head of sessions that still run (see `runtime.session`), or nothing.
     """
 
     settings: Settings
@@ -85,11 +89,13 @@ class Artefact:
     graphs: Mapping[str, bytes] = field(default_factory=dict)
     horizon: Mapping[str, Any] = field(default_factory=dict)
     horizon_weights: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    session: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def _files(self) -> tuple[str, ...]:
         """Everything that is written, but for the manifest."""
-        return (*_FILES, *self.graphs, *((HORIZON, HORIZON_WEIGHTS) if self.horizon else ()))
+        heads = (*((HORIZON, HORIZON_WEIGHTS) if self.horizon else ()), *((SESSION,) if self.session else ()))
+        return (*_FILES, *self.graphs, *heads)
 
 
 def save(artefact: Artefact, folder: Path, *, card: str) -> None:
@@ -144,6 +150,8 @@ def _write(artefact: Artefact, fresh: Mapping[str, Path], card: str) -> None:
         _write_json(fresh[HORIZON], dict(artefact.horizon))
         arrays = {key: np.ascontiguousarray(array) for key, array in artefact.horizon_weights.items()}
         save_file(arrays, fresh[HORIZON_WEIGHTS])
+    if artefact.session:
+        _write_json(fresh[SESSION], dict(artefact.session))
     _write_json(fresh[MANIFEST], {name: _mark(path) for name, path in fresh.items() if name != MANIFEST})
 
 
@@ -173,6 +181,7 @@ def load(folder: Path) -> Artefact:
             graphs={name: files[name].read_bytes() for name in (ENCODER, ESTIMATE) if name in files},
             horizon=_read_json(files[HORIZON]) if HORIZON in files else {},
             horizon_weights=load_file(files[HORIZON_WEIGHTS]) if HORIZON in files else {},
+            session=_read_json(files[SESSION]) if SESSION in files else {},
         )
     except (KeyError, TypeError, ValueError, OSError, pa.ArrowInvalid, SafetensorError) as error:
         raise ModelError(

@@ -48,6 +48,7 @@ def write_card(facts: Mapping[str, Any]) -> str:
         f"- Propensities are calibrated with slope {facts['calibration']['slope']:.2f} and intercept {facts['calibration']['intercept']:.2f}.",
         "",
         *_ahead(facts),
+        *_now(facts),
         "## Settings, all by rule",
         "",
         *(f"- {name}: {value}" for name, value in settings.items()),
@@ -76,6 +77,23 @@ def _ahead(facts: Mapping[str, Any]) -> list[str]:
         f"- Rehearsed from {day}, {first['days']} days ahead, on {first['customers']:,} customers who tuned nothing.",
         *(f"- {_answer(row)}" for row in facts["horizon"]),
         *(f"- {line}." for found in facts.get("beside", ()) for line in worth(found)),
+        "",
+    ]
+
+
+def _now(facts: Mapping[str, Any]) -> list[str]:
+    """The section on sessions that run; none where the training did not ask for them."""
+    if "session" not in facts:
+        return []
+    found, title = facts["session"], ["## An order in a session that runs", ""]
+    if "missing" in found:
+        return [*title, f"- None in this model: {found['missing']}.", ""]
+    events = found["baselines"]["events"]["auroc"]
+    return [
+        *title,
+        f"- Judged at {found['moments']:,} moments of customers who taught nothing; after {found['rate']:.1%} of them an order came.",
+        f"- auroc {found['auroc']:.3f} (events so far {max(events, 1 - events):.3f}), ece {found['ece']:.4f},"
+        f" log loss {found['log_loss']:.4f} (the rate of all {found['baselines']['base_rate']['log_loss']:.4f}).",
         "",
     ]
 

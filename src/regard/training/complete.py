@@ -1,4 +1,4 @@
-"""Complete: one model folder with both answers, what comes next and what lies ahead: the encoder and the horizon head."""
+"""Complete: one model folder with all answers: what comes next, what lies ahead, and what a running session still brings."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from typing import Any
 from regard.errors import RegardError
 from regard.model.artefact import load, save
 from regard.model.runtime.horizon import ANSWERS, Beside, HorizonModel
+from regard.model.runtime.session import SessionModel
 from regard.progress import Progress, Silent
 from regard.sequences.view import View
 from regard.training.card import write_card
 from regard.training.fitting import fit
 from regard.training.horizon import fit_horizon
+from regard.training.session import fit_session
 
 LEAST_BUDGET = 60.0
 """Seconds below which all of the budget is the encoder's: the head takes half a minute, whatever the shop's size."""
@@ -29,18 +31,20 @@ def fit_complete(
     seed: int = 0,
     budget_seconds: float | None = None,
     about: Beside | None = None,
+    session_gap: int = 30,
     progress: Progress | None = None,
     **how: Any,
 ) -> None:
-    """Fit the horizon head and the encoder on a view, and write both to one folder.
+    """Fit the heads and the encoder on a view, and write them to one folder.
 
-    The head reads aggregates and no states, so that it comes first: what it takes is known when the encoder's part of the
-    budget is shared out. Where it cannot be fitted, the model is one without, and its card says why.
+    The heads read aggregates and no states, so that they come first: what they take is known when the encoder's part of the
+    budget is shared out. Where one cannot be fitted, the model is one without, and its card says why.
 
     Args:
         view: all that may be seen. folder: where the model goes. seed: of both.
         budget_seconds: wall time of both; None = the encoder's steps are given.
         about: what is known of customers beside their events, read by the head where it helps.
+        session_gap: minutes of silence that end a session.
         progress: hears how far it is. how: what else `fit` is told.
 
     Raises:
@@ -48,15 +52,18 @@ def fit_complete(
     """
     began, progress = time.monotonic(), progress or Silent()
     head, told = _ahead(view, seed, budget_seconds, progress, about)
+    session, of_session = _now(view, seed, session_gap)
     if budget_seconds is not None:
         how["budget_seconds"] = max(budget_seconds - (time.monotonic() - began), 1.0)
     fit(view, folder=folder, seed=seed, progress=progress, **how)
     whole = load(folder)
-    facts = {**whole.metrics, "horizon": told, "seconds": round(time.monotonic() - began, 1)}
+    facts = {**whole.metrics, "horizon": told, "session": of_session, "seconds": round(time.monotonic() - began, 1)}
     if head is not None and "about" in head.report:
         facts["beside"] = [{name: head.report[name] for name in ("about", "without_about")}]
     if head is not None:
         whole = replace(whole, horizon=head.settings, horizon_weights=head.weights)
+    if session is not None:
+        whole = replace(whole, session=session.settings)
     save(replace(whole, metrics=facts), folder, card=write_card(facts))
 
 
@@ -74,6 +81,15 @@ def _ahead(
         return None, [{"missing": error.message}]
     progress.finish(f"rehearsed on {head.report['customers']:,} customers")
     return head, rehearsed(head.report)
+
+
+def _now(view: View, seed: int, gap: int) -> tuple[SessionModel | None, dict[str, Any]]:
+    """The head of running sessions and what was found of it, or the one reason why there is none; it takes a second."""
+    try:
+        head = fit_session(view, gap_minutes=gap, seed=seed)
+    except RegardError as error:
+        return None, {"missing": error.message}
+    return head, dict(head.report)
 
 
 def rehearsed(report: Mapping[str, Any]) -> list[dict[str, Any]]:

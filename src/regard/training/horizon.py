@@ -47,6 +47,9 @@ RULES: Mapping[str, Recipe] = {
 ASKED = 40_000
 """Customers of a rehearsal at most."""
 
+BEHIND = 14
+"""Days that a rehearsal leaves to look back at; of a log of a few weeks, two thirds."""
+
 SHARES = (1 / 16, 1 / 4, 1)
 """Parts of the rehearsed horizon at which a head is tuned."""
 
@@ -131,7 +134,7 @@ def _stage(view: View, horizon_days: int, rehearsal: Rehearsal | None) -> tuple[
     if rehearsal is not None:
         return rehearsal.cut, max(1, min(horizon_days, (view.cut - rehearsal.cut) // DAY))
     # As far ahead in proportion to what lies behind as will be asked: that is what heads are off by.
-    days = max(1, min(horizon_days * span // (horizon_days + span), span // 3))
+    days = max(1, min(horizon_days * span // (horizon_days + span), span // 2, max(span - BEHIND, span // 3)))
     return midnight(view.cut, view.log.time_zone, days=-days), days
 
 

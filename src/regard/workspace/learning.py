@@ -134,7 +134,7 @@ def train(
     view = view_until(log, _end(log), target=target, content_of=data.content)
     name, folder = models.begin(resume=resume)
     given: dict[str, Any] = {"steps": steps} if steps is not None else {"budget_seconds": allowed}
-    given["about"] = data.about(log, target)
+    given |= {"about": data.about(log, target), "session_gap": data.config.session_gap}
     _fit(view, ahead=True, folder=folder, seed=seed, progress=progress, resume=resume, device=device, **given)
     card = dict(load(folder).card)
     if steps is None and _cut_short(card):

@@ -28,7 +28,7 @@ def _short(value: Any) -> Any:
 
 def test_one_customer_is_a_batch_of_one(shop: Shop, base: Base) -> None:
     everybody = columns(Given.of(shop, base, np.arange(len(shop.log))))
-    assert set(everybody) == set(FIELDS) - {"device", "place", "segments", "next_items"}
+    assert set(everybody) == set(FIELDS) - {"device", "place", "segments", "next_items", "intent_session"}
     for code in (0, 7, 21, 39):
         alone = columns(Given.of(shop, base, np.array([code])))
         for name, column in everybody.items():

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from regard.customers.profile.given import Column, Given
 from regard.customers.profile.quality import chosen
+from regard.sequences.sessions import session_starts
 
 DECISION = ("browsing", "considering", "cart", "abandoned_cart", "just_bought")
 
@@ -33,7 +34,7 @@ def decision(given: Given) -> Iterator[Column]:
     if not given.timed:
         return
     live = _since_last_order(given) & (given.age <= LIVE_DAYS)
-    latest, runs = _latest_session(given)
+    latest, runs = latest_session(given)
     filled = live & given.log.is_behaviour(DECIDING) & ~_taken_out(given, live)
     ordered = latest & given.bought & (given.age <= LIVE_DAYS)
     again = _looked_again(given, live)
@@ -56,11 +57,10 @@ def _since_last_order(given: Given) -> NDArray[np.bool_]:
     return np.asarray(given.log.time > last[given.owner])
 
 
-def _latest_session(given: Given) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def latest_session(given: Given) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """bool [N], events of each customer's latest session, and bool [Q], whether it still runs."""
     log, silence = given.log, 60 * given.base.session_gap
-    begins = np.append(True, (np.diff(log.time) > silence) | (np.diff(given.owner) != 0))[: log.events]
-    session, runs = np.cumsum(begins), np.zeros(len(log), dtype=bool)
+    session, runs = np.cumsum(session_starts(log, silence)), np.zeros(len(log), dtype=bool)
     some, ends = log.lengths > 0, log.offsets[1:]
     runs[some] = given.at - log.time[ends[some] - 1] <= silence
     number = np.zeros(len(log), dtype=np.int64)

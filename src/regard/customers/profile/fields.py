@@ -77,6 +77,7 @@ FIELDS: Mapping[str, Field] = {
     "churn_90d": _field("retention", "predicted", 7, "no order within 90 days", "90天内不下单"),
     "survival": _field("retention", "predicted", 7, "survival curve: no order by", "生存曲线（仍未下单）"),
     "next_order": _field("retention", "predicted", 7, "next order", "下次下单日期"),
+    "intent_session": _field("intent", "predicted", 1, "buys in this session", "本次会话内购买"),
     "intent_1d": _field("intent", "predicted", 1, "buys within 1 day", "1天内购买"),
     "intent_7d": _field("intent", "predicted", 1, "buys within 7 days", "7天内购买"),
     "intent_30d": _field("intent", "predicted", 7, "buys within 30 days", "30天内购买"),

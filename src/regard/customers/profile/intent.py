@@ -6,15 +6,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from regard.customers.profile.decision import latest_session
 from regard.customers.profile.fields import INTENT_DAYS
 from regard.customers.profile.given import Column, Floats, Given
 from regard.insight.intent import base_rate
 
 
 def intent(given: Given) -> Iterator[Column]:
-    """The chance of buying within each of INTENT_DAYS."""
+    """The chance of buying in the session that runs, and within each of INTENT_DAYS."""
     if not given.timed:
         return
+    if given.shop.ranker is not None:
+        now = given.shop.ranker.in_session(given.log, given.asof)
+        yield given.column("intent_session", now, latest_session(given)[0], probability=now)
     chances, coverage = _chances(given)
     if given.shop.model is None and given.at < given.shop.now:
         chances = chances[:, :0]  # the rate of everybody is that of the end of the log

@@ -55,7 +55,12 @@ WEEKDAYS = (
     ("Saturday", "周六"), ("Sunday", "周日"),
 )  # fmt: skip
 
-SHARES = (*(f"churn_{days}d" for days in (30, 60, 90)), *(f"intent_{days}d" for days in INTENT_DAYS), "discount_share")
+SHARES = (
+    *(f"churn_{days}d" for days in (30, 60, 90)),
+    *(f"intent_{days}d" for days in INTENT_DAYS),
+    "intent_session",
+    "discount_share",
+)
 """Fields whose value is a share or a chance."""
 
 MONEY = ("spend", "spend_30d", "spend_90d", "unit_price")

@@ -19,6 +19,7 @@ from regard.model.runtime import forward
 from regard.model.runtime.engine import Engine, engine_of, feed
 from regard.model.runtime.horizon import Beside, HorizonModel
 from regard.model.runtime.search import OUT, Array, Catalogue, Questions, best, log_total
+from regard.model.runtime.session import SessionModel
 from regard.sequences.batches import Batch, assemble, latest
 from regard.sequences.covisits import BACK_DECAY
 from regard.sequences.log import Log
@@ -219,6 +220,11 @@ class Runtime:
         """Orders, churn and spend over any horizon; None where the model was trained without."""
         told, arrays = self._artefact.horizon, self._artefact.horizon_weights
         return HorizonModel.restore(told, arrays, states=self.states, about=self.about) if told else None
+
+    @cached_property
+    def session(self) -> SessionModel | None:
+        """The chance that a running session still brings an order; None where the model was trained without."""
+        return SessionModel.restore(self._artefact.session) if self._artefact.session else None
 
     def propensity(
         self, queries: Log, asof: NDArray[np.int64], horizons_days: NDArray[np.float64]

@@ -1,0 +1,94 @@
+"""Fitting the session head: moments of sessions, and whether the rest of them brought an order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regard import metrics
+from regard.errors import RegardError
+from regard.metrics.logistic import fit_logistic
+from regard.model.runtime.session import SessionModel
+from regard.sequences.aggregates import Aggregates
+from regard.sequences.sessions import orders_later, running, session_starts
+from regard.sequences.view import View
+
+MOMENTS = 100_000
+"""Moments drawn from all events at most: some thirty weights need no more."""
+
+LEAST = 100
+"""Moments with an order later in their session, and without, below which nothing is learned."""
+
+ASKED = 5
+"""Of so many customers one is kept aside to judge by."""
+
+RIDGE = 1.0
+"""Pull to 0 in moments: what a handful of them say is not believed."""
+
+STILL = 1e-6
+"""Standard deviation below which a column says nothing."""
+
+
+def fit_session(view: View, *, gap_minutes: int, seed: int = 0) -> SessionModel:
+    """Learn the chance that a running session still brings an order; judged on a fifth of the customers, then fitted to all.
+
+    Args:
+        view: all that may be seen, with a clock. gap_minutes: silence that ends a session. seed: of the moments drawn.
+
+    Raises:
+        RegardError: there is no clock, or too few sessions go on after an event to an order.
+    """
+    log, gap = view.log, 60 * gap_minutes
+    if log.clock != "clock":
+        raise RegardError("sessions need events with times", hint="this log has only an order of events")
+    later = orders_later(log, session_starts(log, gap), view.target)
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.choice(log.events, min(MOMENTS, log.events), replace=False))
+    came = later[rows]
+    if min(came.sum(), (~came).sum()) < LEAST:
+        raise RegardError(
+            "too few sessions go on to an order: nothing can be said of one that runs",
+            hint="ingest views and carts with times beside the orders",
+        )
+    table = running(log, rows, target=view.target, gap=gap)
+    aside = log.owner[rows] % ASKED == 0
+    judged = _fit(_rows(table, ~aside), came[~aside], view.target, gap, {})
+    report = _report(judged.told(_rows(table, aside)), _rows(table, aside), came[aside], float(came[~aside].mean()))
+    return _fit(table, came, view.target, gap, report)
+
+
+def _fit(
+    table: Aggregates, came: NDArray[np.bool_], target: tuple[str, ...], gap: int, report: dict[str, Any]
+) -> SessionModel:
+    columns = table.names
+    flagged = tuple(name for name in columns if np.isnan(table.column(name)).any())
+    raw = SessionModel.raw(table, columns, flagged)
+    scale = np.nanstd(raw, axis=0)
+    told = SessionModel(
+        columns=columns, flagged=flagged, center=np.nan_to_num(np.nanmean(raw, axis=0)),
+        scale=np.where(scale > STILL, scale, 1.0), weights=np.zeros(1 + raw.shape[1]), gap=gap, target=target, report=report,
+    )  # fmt: skip
+    weights = fit_logistic(told.inputs(table), came.astype(np.float64), ridge=RIDGE)
+    return SessionModel(**{**vars(told), "weights": weights})
+
+
+def _report(told: NDArray[np.float64], table: Aggregates, came: NDArray[np.bool_], rate: float) -> dict[str, Any]:
+    """How good the chances of moments are that nothing was learned from, beside the rate of all and two plain counts."""
+    plain = {"events": table.column("events"), "pause": -table.column("pause_minutes")}
+    return {
+        "moments": len(came),
+        "rate": rate,
+        "auroc": metrics.auroc(came, told),
+        "ece": metrics.expected_calibration_error(came, told),
+        "log_loss": metrics.log_loss(came, told),
+        "baselines": {
+            "base_rate": {"log_loss": metrics.log_loss(came, np.full(len(came), rate))},
+            **{name: {"auroc": metrics.auroc(came, np.nan_to_num(value))} for name, value in plain.items()},
+        },
+    }
+
+
+def _rows(table: Aggregates, rows: NDArray[np.bool_]) -> Aggregates:
+    return Aggregates(names=table.names, values=table.values[rows])
