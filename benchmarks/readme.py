@@ -24,7 +24,7 @@ from typing import Any
 if __name__ == "__main__":  # run as a file, it finds its neighbours only by their folder
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import readme_reasons, readme_segments, readme_speed, readme_value
+from benchmarks import readme_intent, readme_reasons, readme_segments, readme_speed, readme_value
 from benchmarks.readme_speed import table
 from regard.evaluation.verdict import baseline_name, metric_name
 
@@ -63,6 +63,11 @@ TITLES: dict[str, tuple[str, str]] = {
     "faithfulness_retail": ("Do the reasons carry the answers? Online Retail", "理由是否支撑答案？Online Retail"),
     "faithfulness_taobao": ("The same in Taobao", "同上：Taobao"),
     "faithfulness_demo": ("The same in the simulated shop of the demo", "同上：演示用的模拟商店"),
+    "faithfulness_long_demo": (
+        "Histories of more than two hundred events, in the shop of the demo",
+        "超过二百个事件的历史：演示用的模拟商店",
+    ),
+    "intent_taobao": ("Who buys on the following day: Taobao", "谁会在第二天购买：Taobao"),
     "segments_retail": ("How steady segments are: Online Retail", "客群有多稳定：Online Retail"),
     "segments_demo": ("The same in the simulated shop of the demo", "同上：演示用的模拟商店"),
     "growth": ("How training grows with the log", "训练用时随日志增长的情况"),
@@ -169,6 +174,7 @@ _WORDS: dict[str, tuple[str, str]] = {
 _MORE: dict[str, Callable[[Mapping[str, Any], int], str]] = {
     "histories": readme_speed.growth,
     "int8, rescored": readme_speed.topk,
+    "counting_is_enough": readme_intent.intent,
     "best_baseline": readme_value.value,
     "peers": readme_speed.versus,
     "answers": readme_reasons.reasons,

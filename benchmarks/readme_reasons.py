@@ -25,6 +25,14 @@ _NAMES: dict[str, tuple[str, str]] = {
     "intent": ("chance to buy, {days} days", "{days} 天内购买的可能性"),
     "churn": ("no order for {days} days", "{days} 天内不下单"),
     "value": ("spend within {days} days", "{days} 天内的消费"),
+    "recommendation, by integrated gradients": (
+        "the first recommended item, by gradients",
+        "推荐的第一件商品（积分梯度）",
+    ),
+    "recommendation, by deletion of the newest 200": (
+        "the same, by deletion of the newest 200 events",
+        "同上（逐个删除最近 200 个事件）",
+    ),
 }
 
 _SAID = (
@@ -45,7 +53,7 @@ def reasons(result: Mapping[str, Any], column: int) -> str:
             found = told[group]
             areas = [f"{found['curves'][order]['area']['mean']:.3f}" for order in ("explained", "recency", "random")]
             changes = [_change(found["difference"][order]) for order in ("recency", "random")]
-            alike = told["rank_correlation_with_mixed_weights"]["mean"]
+            alike = told.get("rank_correlation_with_mixed_weights", {"mean": None})["mean"]
             lines.append([f"{name}{mark}", *areas, *changes, "–" if alike is None or mark else f"{alike:+.2f}"])
     star = (
         "\\* where the first three reasons are not the latest three events.",

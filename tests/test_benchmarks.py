@@ -217,3 +217,41 @@ def test_several_behaviours_are_worth_a_fifth_more_than_purchases_alone() -> Non
     every, alone = (_result(f"taobao_{name}") for name in ("all", "purchases"))
     assert every["split"]["hash"] == alone["split"]["hash"] and len(every["steps"]) == len(alone["steps"]) >= 3
     assert every["metrics"]["ndcg_at_10"]["mean"] >= 1.2 * alone["metrics"]["ndcg_at_10"]["mean"]
+
+
+def test_one_model_ranks_spend_and_returns_and_is_right_in_money() -> None:
+    found = _result("value_cdnow")
+    assert found["metrics"]["gini"]["mean"] > 0.7205 and found["metrics"]["decile_mape"]["mean"] <= 0.20
+    assert found["metrics"]["churn_auroc"]["mean"] > 0.7687
+    assert found["differences"]["model"]["churn_auroc"]["interval"][0] > 0
+
+
+@NOT_REACHED
+def test_one_model_ranks_spend_above_everything_beside_it() -> None:
+    assert _result("value_cdnow")["differences"]["model"]["gini"]["interval"][0] > 0
+
+
+@NOT_REACHED
+def test_a_shop_with_seasons_is_foretold_as_well_as_by_the_best_of_each_column() -> None:
+    found = _result("value_retail")
+    change = found["differences"]["model"]
+    assert change["gini"]["interval"][1] >= 0 and change["churn_auroc"]["interval"][1] >= 0
+    assert change["decile_mape"]["interval"][0] <= 0 and found["metrics"]["ece"]["mean"] <= 0.03
+
+
+def test_who_buys_tomorrow_is_read_off_order_and_time_and_ordered_above_everything_beside_it() -> None:
+    found = _result("intent_taobao")
+    assert not found["counting_is_enough"] and len(found["cuts"]) >= 3
+    assert found["differences"][found["best_baseline"]]["interval"][0] > 0
+
+
+@NOT_REACHED
+def test_who_buys_tomorrow_is_ordered_better_by_a_hundredth() -> None:
+    found = _result("intent_taobao")
+    assert found["differences"][found["best_baseline"]]["mean"] >= 0.01
+
+
+@pytest.mark.parametrize("log", ["demo", "retail"])
+def test_segments_are_stable_and_who_does_nothing_stays(log: str) -> None:
+    told = _result(f"segments_{log}")["methods"]["states"]
+    assert told["jaccard"]["mean"] >= 0.85 and told["stayed"]["mean"] >= 0.90

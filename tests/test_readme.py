@@ -242,6 +242,23 @@ def test_reasons_are_shown_for_everybody_and_where_they_say_more_than_the_latest
     assert "| no order for 30 days * |" in shown and "7 customers" in shown
 
 
+def test_who_buys_is_shown_beside_what_order_and_time_are_worth(script: ModuleType) -> None:
+    def row(mean: float, **more: Any) -> dict[str, Any]:
+        return {"auroc": {"mean": mean, "interval": [mean - 0.01, mean + 0.01]}, **more}
+
+    result = {
+        "rows": {"model": row(0.73, ece={"mean": 0.02}), "trees": row(0.72), "times removed": row(0.71), "recency": row(0.6)},
+        "best_baseline": "trees", "differences": {"trees": {"mean": 0.01, "interval": [0.005, 0.015]}}, "asked": [500, 700],
+        "cuts": ["a", "b"], "horizon_days": 1, "counting_is_enough": False, "command": "c",
+    }  # fmt: skip
+    shown = script.block("intent_taobao", result, "en")
+    assert "| **Regard** | 0.7300 (0.7200 – 0.7400) | 0.020 |" in shown and "| the latest event | 0.6000" in shown
+    assert (
+        "within 1 day, 2 cuts and 1,200 questions" in shown and "+0.0100 (+0.0050 to +0.0150). Order and time" in shown
+    )
+    assert "只用计数就够了" in script.block("intent_taobao", {**result, "counting_is_enough": True}, "zh")
+
+
 def test_segments_show_each_way_to_cluster(script: ModuleType) -> None:
     told = {
         "offered": [5, 6], "jaccard": {"mean": 0.95}, "lowest_jaccard": [0.93, 0.91],
