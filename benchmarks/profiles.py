@@ -27,7 +27,9 @@ from regard.insight import Ranker, Shop
 from regard.model.artefact import Artefact
 from regard.model.export import with_graphs
 from regard.model.horizon import HorizonHead
-from regard.model.runtime.horizon import Head, HorizonModel, Inputs, facts_of
+from regard.model.runtime.facts import Inputs, facts_of
+from regard.model.runtime.head import Head
+from regard.model.runtime.horizon import HorizonModel
 from regard.model.runtime.runtime import Runtime, cores
 from regard.sequences.anomalies import judge
 from regard.sequences.log import DAY, Log

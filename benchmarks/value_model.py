@@ -10,7 +10,8 @@ import numpy as np
 from benchmarks.value_baselines import Row
 from benchmarks.value_task import Task
 from regard.errors import RegardError
-from regard.model.runtime.horizon import HorizonModel, Outlook, States
+from regard.model.runtime.facts import States
+from regard.model.runtime.horizon import HorizonModel, Outlook
 from regard.model.runtime.runtime import load
 from regard.sequences.split import midnight, view_until
 from regard.sequences.view import View

@@ -10,7 +10,8 @@ import torch
 from scipy.stats import lognorm, nbinom
 
 from regard.model.horizon import HorizonHead, loss
-from regard.model.runtime.horizon import MOST_ORDERS, Facts, Head, Inputs, Tuning
+from regard.model.runtime.facts import Facts, Inputs
+from regard.model.runtime.head import MOST_ORDERS, Head, Tuning
 from regard.sequences.aggregates import Aggregates
 
 DAYS = np.array([1.0, 7.0, 30.0, 90.0, 365.0, 3_650.0])

@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from regard.model.runtime.horizon import SEASON_DAYS, Facts, Forecast, Head, HorizonModel, Inputs, Tuning, facts_of
+from regard.model.runtime.facts import Facts, Inputs, facts_of
+from regard.model.runtime.head import SEASON_DAYS, Forecast, Head, Tuning
+from regard.model.runtime.horizon import HorizonModel
 from regard.sequences.log import DAY, Log
 from regard.sequences.split import view_until
 from regard.sequences.view import View

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from regard.model.runtime.horizon import LEAST_BEND
+from regard.model.runtime.head import LEAST_BEND
 
 STRETCH = 0.54
 """Where the stretch begins, before its softplus: reach grows by a day with every day of age, as in Pareto/NBD."""

@@ -11,7 +11,8 @@ from typing import Any
 
 from regard.errors import RegardError
 from regard.model.artefact import load, save
-from regard.model.runtime.horizon import ANSWERS, Beside, HorizonModel
+from regard.model.runtime.facts import Beside
+from regard.model.runtime.horizon import ANSWERS, HorizonModel
 from regard.model.runtime.session import SessionModel
 from regard.progress import Progress, Silent
 from regard.sequences.view import View

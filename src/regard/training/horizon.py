@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from regard import metrics
 from regard.errors import UsageError
 from regard.metrics.probability import log_losses
-from regard.model.runtime.horizon import ANSWERS, MODEL, Beside, Facts, Forecast, Head, HorizonModel, States
+from regard.model.runtime.facts import Beside, Facts, States
+from regard.model.runtime.head import Forecast, Head
+from regard.model.runtime.horizon import ANSWERS, MODEL, HorizonModel
 from regard.sequences.aggregates import BESIDE
 from regard.sequences.log import DAY
 from regard.sequences.split import midnight

@@ -11,7 +11,8 @@ from scipy.optimize import minimize
 from scipy.special import gammaln
 
 from regard.model.horizon import LEAST_SPEND, HorizonHead, loss
-from regard.model.runtime.horizon import Facts, Head, Inputs, Reading, Tuning
+from regard.model.runtime.facts import Facts, Inputs
+from regard.model.runtime.head import Head, Reading, Tuning
 from regard.sequences.aggregates import BESIDE
 from regard.training.horizon_lessons import Lessons
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.errors import RegardError
-from regard.model.runtime.horizon import Beside, Facts, States, facts_of
+from regard.model.runtime.facts import Beside, Facts, States, facts_of
 from regard.sequences.aggregates import BESIDE, Aggregates
 from regard.sequences.log import DAY, Log
 from regard.sequences.pack import days as day_numbers

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from regard.model.runtime.horizon import SEASON_DAYS, Beside, Head, States
+from regard.model.runtime.facts import Beside, States
+from regard.model.runtime.head import SEASON_DAYS, Head
 from regard.sequences.log import DAY
 from regard.sequences.split import midnight
 from regard.sequences.view import View

@@ -12,7 +12,8 @@ import pytest
 from regard.customers.profile import Base
 from regard.customers.profile.given import Column, Given
 from regard.insight import Shop
-from regard.model.runtime.horizon import Facts, Outlook, facts_of
+from regard.model.runtime.facts import Facts, facts_of
+from regard.model.runtime.horizon import Outlook
 from regard.sequences.anomalies import judge
 from regard.sequences.log import DAY, Log
 from regard.sequences.ragged import Ragged

@@ -19,7 +19,8 @@ from regard.customers.profile.likeness import alike, straddling
 from regard.customers.profile.membership import Memberships
 from regard.customers.segments.rfm import Grid, grid
 from regard.insight.shop import Shop
-from regard.model.runtime.horizon import Facts, Outlook
+from regard.model.runtime.facts import Facts
+from regard.model.runtime.horizon import Outlook
 from regard.sequences.anomalies import Anomalies
 from regard.sequences.log import DAY, Log
 from regard.sequences.pack import days, local

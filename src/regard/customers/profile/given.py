@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from regard.customers.profile.base import Base, Foresees
 from regard.customers.profile.fields import AHEAD, FIELDS
 from regard.insight.shop import Shop
-from regard.model.runtime.horizon import Facts, Outlook
+from regard.model.runtime.facts import Facts
+from regard.model.runtime.horizon import Outlook
 from regard.sequences.aggregates import Aggregates, aggregate
 from regard.sequences.log import DAY, Log
 from regard.sequences.pack import local

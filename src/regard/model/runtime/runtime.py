@@ -17,7 +17,8 @@ from regard.model.artefact import Artefact
 from regard.model.artefact import load as load_artefact
 from regard.model.runtime import forward
 from regard.model.runtime.engine import Engine, engine_of, feed
-from regard.model.runtime.horizon import Beside, HorizonModel
+from regard.model.runtime.facts import Beside
+from regard.model.runtime.horizon import HorizonModel
 from regard.model.runtime.search import OUT, Array, Catalogue, Questions, best, log_total
 from regard.model.runtime.session import SessionModel
 from regard.sequences.batches import Batch, assemble, latest
