@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,10 @@ import pytest
 from regard.errors import UsageError, WorkspaceError
 from regard.insight import Ask, Ranker, Shop, candidates, given, intent, recommend, recommend_all
 from regard.insight.history import histories
-from regard.insight.intent import base_rate
+from regard.insight.intent import _items_per_order, base_rate, wares
+from regard.sequences.log import Log
+from regard.sequences.ragged import Ragged
+from regard.sequences.view import Content
 
 
 def names(shop: Shop, mask: np.ndarray) -> set[str]:
@@ -75,6 +80,20 @@ def test_intent_of_an_item_and_of_a_category(shop: Shop) -> None:
     ]
     assert np.all(np.isfinite(halves)) and np.all(np.diff(halves[0]) < 0)
     assert kitchen[2][1] == pytest.approx(1 / 2) and intent(shop, asks[:1], of="item:tea")[0].of == "item:tea"
+
+
+def test_what_is_spelled_twice_in_the_catalogue_is_all_meant(shop: Shop) -> None:
+    content = Content(
+        ("brand:ACME", "brand:Acme"), Ragged.of([[0], [1], *([] for _ in range(len(shop.log.items) - 2))])
+    )
+    twice = replace(shop, content_of=lambda items, before: content)
+    assert names(twice, wares(twice, "brand:acme")) == set(shop.log.items.names(np.array([0, 1])))
+
+
+def test_a_line_twice_in_an_order_is_one_item_of_it(log_of: Callable[..., Log]) -> None:
+    rows = [("a", "purchase", "x", 0), ("a", "purchase", "y", 0), ("b", "purchase", "x", 1)]
+    once, twice = (Shop.of(log_of([*rows, *more]), target=("purchase",)) for more in ([], [rows[0], rows[0]]))
+    assert _items_per_order(once) == _items_per_order(twice) == 1.5
 
 
 @pytest.mark.parametrize(

@@ -256,7 +256,7 @@ def test_the_command_line_in_both_languages_and_as_json(shop: regard.Workspace) 
     whole = said("--of", "intent_7d")
     assert "the whole shop" in whole and "viewed, 30 to 90 days" in " ".join(whole.split()) and "of events" in whole
     part = said("--of", "intent_7d", "--segment", own, "--lang", "zh")
-    assert f"客群 {own}" in part and "占事件" in part and "品类" in part and "浏览" in part
+    assert f"客群 {own}" in part and "事件占比" in part and "品类" in part and "浏览" in part
     for words in (("C1", "--of", f"segment:{own}"), ("C3", "--of", "segment:buyers"), ("--of", "intent_7d")):
         Draft202012Validator(SCHEMA).validate(json.loads(said(*words, "--json")))
     assert "name a customer" in said(code=2)

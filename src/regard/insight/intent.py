@@ -136,8 +136,9 @@ def share_of(shop: Shop, queries: Log, asof: NDArray[np.int64], sought: NDArray[
 def _items_per_order(shop: Shop) -> float:
     """Distinct items of an order, on average; 1 where there is none."""
     log, rows = shop.log, np.flatnonzero(shop.wanted)
-    orders = len(np.unique(log.owner[rows] * (int(log.basket.max(initial=0)) + 1) + log.basket[rows]))
-    return len(rows) / orders if orders else 1.0
+    order = log.owner[rows] * (int(log.basket.max(initial=0)) + 1) + log.basket[rows]
+    orders, items = len(np.unique(order)), len(np.unique(order * (len(log.items) + 1) + log.item[rows] + 1))
+    return items / orders if orders else 1.0
 
 
 def wares(shop: Shop, of: str) -> NDArray[np.bool_]:
@@ -152,11 +153,10 @@ def wares(shop: Shop, of: str) -> NDArray[np.bool_]:
         found[shop.codes([name])] = True
         return found
     names = [told.casefold() for told in shop.content.names]
-    if of.casefold() in names:
-        features = shop.content.features
-        feature = names.index(of.casefold())
-        rows = np.repeat(np.arange(len(found)), np.diff(features.offsets))
-        found[rows[features.values == feature]] = True
+    features = shop.content.features
+    called = np.array([name == of.casefold() for name in names], dtype=bool)  # ACME and Acme are two features
+    rows = np.repeat(np.arange(len(found)), np.diff(features.offsets))
+    found[rows[called[features.values]]] = True
     if not found.any():
         near = difflib.get_close_matches(of.casefold(), names, n=1)
         said = shop.content.names[names.index(near[0])] if near else ""
