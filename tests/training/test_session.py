@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from regard.errors import ModelError, RegardError
 from regard.model.runtime.session import SessionModel
-from regard.sequences.log import Log
+from regard.sequences.log import DAY, Log
 from regard.sequences.split import view_until
 from regard.sequences.view import View
 from regard.sequences.vocabulary import Vocabulary
@@ -104,8 +105,27 @@ def test_a_shop_without_a_behaviour_is_asked_all_the_same(model: SessionModel) -
     assert np.isfinite(model.chances(looks, log.time[log.offsets[1:] - 1])).all()
 
 
+def test_what_is_never_known_is_no_column_and_warns_nobody() -> None:
+    log = shop(customers=900, sessions=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = fit_session(view_until(log, None, target=("purchase",)), gap_minutes=30)
+    assert "days_since_session" not in found.columns and "days_since_order" in found.columns
+    assert np.isfinite([*found.weights, *found.center, found.report["auroc"]]).all()
+
+
+def test_nothing_is_asked_in_the_midst_of_a_second() -> None:
+    log = shop(customers=600)
+    days = replace(log, time=log.time // DAY * DAY, basket=np.arange(log.events, dtype=np.int32))
+    with pytest.raises(RegardError, match="too few sessions"):
+        fit_session(view_until(days, None, target=("purchase",)), gap_minutes=30)
+
+
 def test_what_cannot_be_learned_is_said(view: View) -> None:
     with pytest.raises(RegardError, match="too few sessions"):
         fit_session(replace(view, log=view.log.where(view.log.owner < 5)), gap_minutes=30)
+    alone = view_until(shop(customers=1, sessions=400), None, target=("purchase",))
+    with pytest.raises(RegardError, match="too few sessions"):  # of whom nobody is left to judge by
+        fit_session(alone, gap_minutes=30)
     with pytest.raises(RegardError, match="times"):
         fit_session(replace(view, log=replace(view.log, clock="order")), gap_minutes=30)

@@ -19,7 +19,9 @@ MOMENTS = 100_000
 """Moments drawn from all events at most: some thirty weights need no more."""
 
 LEAST = 100
-"""Moments with an order later in their session, and without, below which nothing is learned."""
+"""Moments with an order later in their session, and without, below which nothing is learned; some of either must
+be among those kept aside, and among the others.
+"""
 
 ASKED = 5
 """Of so many customers one is kept aside to judge by."""
@@ -45,15 +47,18 @@ def fit_session(view: View, *, gap_minutes: int, seed: int = 0) -> SessionModel:
         raise RegardError("sessions need events with times", hint="this log has only an order of events")
     later = orders_later(log, session_starts(log, gap), view.target)
     rng = np.random.default_rng(seed)
-    rows = np.sort(rng.choice(log.events, min(MOMENTS, log.events), replace=False))
-    came = later[rows]
-    if min(came.sum(), (~came).sum()) < LEAST:
+    # Who asks knows all of a second, and of a log of days all of a day: no moment lies within one.
+    last = np.append((np.diff(log.time) != 0) | (np.diff(log.owner) != 0), True)[: log.events]
+    rows = np.flatnonzero(last)
+    rows = np.sort(rng.choice(rows, min(MOMENTS, len(rows)), replace=False))
+    came, aside = later[rows], log.owner[rows] % ASKED == 0
+    alone = any(not came[part].any() or came[part].all() for part in (aside, ~aside))
+    if alone or min(came.sum(), (~came).sum()) < LEAST:
         raise RegardError(
             "too few sessions go on to an order: nothing can be said of one that runs",
             hint="ingest views and carts with times beside the orders",
         )
     table = running(log, rows, target=view.target, gap=gap)
-    aside = log.owner[rows] % ASKED == 0
     judged = _fit(_rows(table, ~aside), came[~aside], view.target, gap, {})
     report = _report(judged.told(_rows(table, aside)), _rows(table, aside), came[aside], float(came[~aside].mean()))
     return _fit(table, came, view.target, gap, report)
@@ -62,12 +67,12 @@ def fit_session(view: View, *, gap_minutes: int, seed: int = 0) -> SessionModel:
 def _fit(
     table: Aggregates, came: NDArray[np.bool_], target: tuple[str, ...], gap: int, report: dict[str, Any]
 ) -> SessionModel:
-    columns = table.names
+    columns = tuple(name for name in table.names if not np.isnan(table.column(name)).all())
     flagged = tuple(name for name in columns if np.isnan(table.column(name)).any())
     raw = SessionModel.raw(table, columns, flagged)
     scale = np.nanstd(raw, axis=0)
     told = SessionModel(
-        columns=columns, flagged=flagged, center=np.nan_to_num(np.nanmean(raw, axis=0)),
+        columns=columns, flagged=flagged, center=np.nanmean(raw, axis=0),
         scale=np.where(scale > STILL, scale, 1.0), weights=np.zeros(1 + raw.shape[1]), gap=gap, target=target, report=report,
     )  # fmt: skip
     weights = fit_logistic(told.inputs(table), came.astype(np.float64), ridge=RIDGE)
