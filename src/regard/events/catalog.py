@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +104,7 @@ class Change:
         undo: number of the ingest that is taken back, or None.
         bots: customer -> acts per active day, as of the new version.
         clock: what times mean from now on.
+        also: what else becomes true with it, in the same transaction; whatever it raises undoes all of it.
     """
 
     what: str
@@ -114,6 +115,7 @@ class Change:
     undo: int | None = None
     bots: dict[str, float]
     clock: str
+    also: Callable[[sqlite3.Connection], None] | None = None
 
 
 class Catalog:
@@ -130,7 +132,7 @@ class Catalog:
     def create(cls, folder: Path) -> Catalog:
         """Make an empty catalogue; one that stands already is left as it is."""
         catalog = cls(folder)
-        with _said(catalog.path), closing(sqlite3.connect(catalog.path, isolation_level=None)) as link:
+        with said(catalog.path), closing(sqlite3.connect(catalog.path, isolation_level=None)) as link:
             link.execute("PRAGMA journal_mode=WAL")
             link.execute("PRAGMA synchronous=FULL")
             link.execute("BEGIN IMMEDIATE")
@@ -222,6 +224,8 @@ class Catalog:
             try:
                 version = _version(link) + 1
                 _apply(link, version, change)
+                if change.also is not None:
+                    change.also(link)
                 link.execute("COMMIT")
             except BaseException:
                 if link.in_transaction:
@@ -242,11 +246,21 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     Raises:
         WorkspaceError: the catalogue is missing, damaged, busy or cannot be opened, the disk is full.
     """
+    with said(path), closing(connected(path)) as link:
+        yield link
+
+
+def connected(path: Path) -> sqlite3.Connection:
+    """The same for who keeps it and calls `said` around each use; close it in the end.
+
+    Raises:
+        WorkspaceError: the catalogue is missing.
+    """
     if not path.is_file():
         raise WorkspaceError(f"{path} is missing", hint=_RESTORE)
-    with _said(path), closing(_connect(path)) as link:
-        link.execute("PRAGMA synchronous=FULL")
-        yield link
+    link = _connect(path)
+    link.execute("PRAGMA synchronous=FULL")
+    return link
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -259,7 +273,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def _said(path: Path) -> Iterator[None]:
+def said(path: Path) -> Iterator[None]:
     """Turn what SQLite says of a catalogue into one line that says what to do."""
     try:
         yield

@@ -1,0 +1,164 @@
+"""Reading what has arrived and is in no part yet: for the next answer, for the live view, for whoever mends records.
+
+Nobody's consent is asked here: who looks at a customer asks `Store.consenting` first.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from regard.events.catalog import opened
+from regard.events.live.tables import there
+
+_LAST = 2**63 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrived:
+    """One event of the tail.
+
+    Args:
+        seq: its place in the order of arrival.
+        received_us: when it arrived, microseconds since 1970 UTC.
+        customer: who did it. behaviour: what was done. item: what it was done to, or None.
+        time_us: when it was done.
+        event_id: its id.
+        fields: the other fields that have a value.
+    """
+
+    seq: int
+    received_us: int
+    customer: str
+    behaviour: str
+    item: str | None
+    time_us: int
+    event_id: str
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Since:
+    """A customer's events that no part of a version holds.
+
+    Args:
+        version: the manifest's; its parts and these events are all there is, nothing is in both.
+        events: in time order.
+    """
+
+    version: int
+    events: tuple[Arrived, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """What waits.
+
+    Args:
+        tail: events in no part yet. newest_us: when the latest of them arrived, None without any.
+        refused: records refused and not sent again since.
+    """
+
+    tail: int = 0
+    newest_us: int | None = None
+    refused: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """One refused record.
+
+    Args:
+        number: of the refusal. received_us: when it arrived, microseconds since 1970 UTC.
+        reason: why. raw: the record as JSON, cut where it was endless.
+        replayed: when it was sent again, None if never.
+    """
+
+    number: int
+    received_us: int
+    reason: str
+    raw: str
+    replayed: int | None
+
+
+class Tail:
+    """The tail of one workspace as one connection reads it; in a workspace without live events it is empty.
+
+    Args:
+        link: of `catalog.opened`; for one thread at a time.
+    """
+
+    def __init__(self, link: sqlite3.Connection) -> None:
+        self._link = link
+        self._there = False
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path) -> Iterator[Tail]:
+        """The tail in the catalogue at `path`.
+
+        Raises:
+            WorkspaceError: the catalogue is missing, damaged, busy or cannot be opened.
+
+        >>> import tempfile
+        >>> from regard.events.store import Store
+        >>> with tempfile.TemporaryDirectory() as folder, Tail.open(Store.create(f"{folder}/s").catalog.path) as tail:
+        ...     tail.counts().tail, tail.newest(10), tail.since_seal("C42")
+        (0, [], Since(version=0, events=()))
+        """
+        with opened(path) as link:
+            yield cls(link)
+
+    def since_seal(self, customer: str) -> Since:
+        """What a customer has done since the newest version's parts were written."""
+        self._link.execute("BEGIN")  # one snapshot for both, or a seal in between would hide or double events
+        try:
+            version = int(self._link.execute("SELECT coalesce(max(version), 0) FROM versions").fetchone()[0])
+            rows = self._rows(f"SELECT {_EVENT} FROM tail WHERE customer = ? ORDER BY time_us, seq", customer)
+        finally:
+            self._link.execute("ROLLBACK")
+        return Since(version=version, events=tuple(_arrived(row) for row in rows))
+
+    def counts(self) -> Counts:
+        """How much waits."""
+        found = self._rows(
+            "SELECT (SELECT count(*) FROM tail), (SELECT received_us FROM tail ORDER BY seq DESC LIMIT 1),"
+            " (SELECT count(*) FROM refused WHERE replayed IS NULL)"
+        )
+        return Counts(tail=found[0][0], newest_us=found[0][1], refused=found[0][2]) if found else Counts()
+
+    def newest(self, n: int, *, before: int = _LAST) -> list[Arrived]:
+        """The latest `n` events by arrival, the latest first; of those with a seq below `before`."""
+        rows = self._rows(f"SELECT {_EVENT} FROM tail WHERE seq < ? ORDER BY seq DESC LIMIT ?", before, n)
+        return [_arrived(row) for row in rows]
+
+    def refused(self, n: int, *, before: int = _LAST) -> list[Refused]:
+        """The latest `n` refused records, the latest first; of those with a number below `before`."""
+        rows = self._rows(
+            "SELECT number, received_us, reason, raw, replayed FROM refused WHERE number < ? ORDER BY number DESC LIMIT ?",
+            before, n,
+        )  # fmt: skip
+        return [
+            Refused(number=number, received_us=received_us, reason=reason, raw=raw, replayed=replayed)
+            for number, received_us, reason, raw, replayed in rows
+        ]
+
+    def _rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        self._there = self._there or there(self._link)
+        return self._link.execute(sql, values).fetchall() if self._there else []
+
+
+_EVENT = "seq, received_us, customer, behaviour, item, time_us, event_id, row"
+
+
+def _arrived(row: tuple[Any, ...]) -> Arrived:
+    seq, received_us, customer, behaviour, item, time_us, event_id, fields = row
+    return Arrived(
+        seq=seq, received_us=received_us, customer=customer, behaviour=behaviour, item=item, time_us=time_us,
+        event_id=event_id, fields=json.loads(fields),
+    )  # fmt: skip

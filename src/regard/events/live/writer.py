@@ -1,0 +1,243 @@
+"""One thread that commits live events, many senders' in one transaction, and answers each when its own are on the disk.
+
+It does not take the workspace's writer lock: a file's ingest holds that for minutes and must not stop live events.
+SQLite's own lock keeps the writers of catalog.sqlite apart, other processes' included; every transaction on it, here and
+at the end of an ingest, lasts milliseconds.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal
+
+from regard.errors import RegardError, UsageError, WorkspaceError, read_only
+from regard.events.catalog import connected, said, writable
+from regard.events.live.record import Event, Refusal, check
+from regard.events.live.tables import prepare
+from regard.events.store import Store
+
+Status = Literal["accepted", "repeated", "refused"]
+"""accepted = kept, now; repeated = an event of this id is kept already; refused = kept aside with its reason."""
+
+
+class QueueFullError(RegardError):
+    """More live events are waiting than may wait; nothing of this batch was taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of one record.
+
+    Args:
+        status: see `Status`.
+        event_id: its id, also one that was made for it; '' for a refused record.
+        reason: why it was refused, else ''.
+    """
+
+    status: Status
+    event_id: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How long events wait, and how many.
+
+    Args:
+        queue: records that may wait. Two seconds at 10,000 a second: who waits longer had better come again.
+        group: records after which a transaction begins without waiting for more. From here on the disk's answer, some
+            milliseconds, is no longer what an event costs.
+        linger: seconds for which the first record waits for company; little beside the disk's answer.
+    """
+
+    queue: int = 20_000
+    group: int = 500
+    linger: float = 0.005
+
+
+@dataclass(slots=True)
+class _Batch:
+    received_us: int
+    records: list[Event | Refusal]
+    results: Future[list[Result]]
+
+
+class Writer:
+    """The writer of one workspace's live events; use it in a `with`, from any number of threads.
+
+    Args:
+        store: the workspace's store.
+        settings: how long events wait, and how many.
+
+    Raises:
+        UsageError: the store's events have no times, live events have.
+        WorkspaceError: the catalogue is missing, damaged or read-only, the disk is full.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with Writer(Store.create(f"{folder}/shop")) as writer:
+    ...         sent = writer.submit([{"customer": "C42", "behaviour": "purchase", "item": "pen", "event_id": "e1"}] * 2)
+    ...         [result.status for result in sent.result()]
+    ['accepted', 'repeated']
+    """
+
+    def __init__(self, store: Store, *, settings: Settings | None = None) -> None:
+        if store.clock != "clock":
+            raise UsageError(
+                f"the events of {store.folder} have no times", hint="live events need a workspace of their own"
+            )
+        if not writable(store.folder):
+            raise read_only(store.folder)
+        prepare(store.catalog.path)
+        self._path = store.catalog.path
+        self._own = tuple(store.config.behaviours.items())
+        self._settings = settings or Settings()
+        self._link: sqlite3.Connection | None = None
+        self._queue: deque[_Batch] = deque()
+        self._waiting = 0
+        self._closing = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="regard-live", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def waiting(self) -> int:
+        """Records in the queue."""
+        return self._waiting
+
+    def submit(self, records: Sequence[object]) -> Future[list[Result]]:
+        """Take a batch; all of it is committed together.
+
+        Args:
+            records: as `record.check` reads them.
+
+        Returns:
+            One result a record, set when all of them are on the disk; or the WorkspaceError for which none is. It
+            cannot be cancelled.
+
+        Raises:
+            QueueFullError: too many records are waiting.
+            UsageError: the batch could never be taken, or the writer is closed.
+        """
+        now_us = time.time_ns() // 1_000
+        checked = [check(record, now_us=now_us, own=self._own) for record in records]
+        batch = _Batch(now_us, checked, Future())
+        batch.results.set_running_or_notify_cancel()
+        if not checked:
+            batch.results.set_result([])
+            return batch.results
+        with self._changed:
+            self._admit(len(checked))
+            self._queue.append(batch)
+            self._waiting += len(checked)
+            if len(self._queue) == 1 or self._waiting >= self._settings.group:
+                self._changed.notify()
+        return batch.results
+
+    def close(self) -> None:
+        """Take no more, commit what waits, end."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _admit(self, rows: int) -> None:
+        if self._closing:
+            raise UsageError("the writer of live events is closed")
+        if rows > self._settings.queue:
+            raise UsageError(f"a batch of {rows:,} records", hint=f"at most {self._settings.queue:,} at once")
+        if self._waiting + rows > self._settings.queue:
+            raise QueueFullError(f"{self._waiting:,} live events are waiting", hint="send the batch again in a second")
+
+    def _run(self) -> None:
+        while batches := self._gather():
+            self._write(batches)
+        self._disconnect()
+
+    def _gather(self) -> list[_Batch]:
+        """The batches of the next transaction; none when the writer is closed and all is done."""
+        with self._changed:
+            while not self._queue and not self._closing:
+                self._changed.wait()
+            until = time.monotonic() + self._settings.linger
+            while self._waiting < self._settings.group and not self._closing:
+                left = until - time.monotonic()
+                if left <= 0:
+                    break
+                self._changed.wait(left)
+            taken: list[_Batch] = []
+            rows = 0
+            while self._queue and rows < self._settings.group:
+                taken.append(self._queue.popleft())
+                rows += len(taken[-1].records)
+            self._waiting -= rows
+            return taken
+
+    def _write(self, batches: list[_Batch]) -> None:
+        try:
+            results = self._commit(batches)
+        except Exception as error:
+            # Whatever it was, the next batches get a fresh connection, and closing this one takes its changes back.
+            self._disconnect()
+            for batch in batches:
+                batch.results.set_exception(error)
+            return
+        for batch, result in zip(batches, results, strict=True):
+            batch.results.set_result(result)
+
+    def _commit(self, batches: list[_Batch]) -> list[list[Result]]:
+        with said(self._path):
+            link = self._connected()
+            link.execute("BEGIN IMMEDIATE")
+            results = [[_enter(link, batch.received_us, record) for record in batch.records] for batch in batches]
+            link.execute("COMMIT")
+        return results
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._link is None:
+            link = connected(self._path)
+            # Both are what an acknowledgement rests on, so they are asked for and not only set.
+            kept = link.execute("PRAGMA journal_mode").fetchone()[0], link.execute("PRAGMA synchronous").fetchone()[0]
+            if kept != ("wal", 2):
+                link.close()
+                raise WorkspaceError(
+                    f"{self._path} could lose what it acknowledges: {kept}", hint="keep the workspace on a local disk"
+                )
+            self._link = link
+        return self._link
+
+    def _disconnect(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
+
+
+def _enter(link: sqlite3.Connection, received_us: int, record: Event | Refusal) -> Result:
+    if isinstance(record, Refusal):
+        values = (received_us, record.reason, record.raw)
+        link.execute("INSERT INTO refused (received_us, reason, raw) VALUES (?, ?, ?)", values)
+        return Result(status="refused", reason=record.reason)
+    if not link.execute("INSERT INTO seen VALUES (?) ON CONFLICT DO NOTHING", (record.digest,)).rowcount:
+        return Result(status="repeated", event_id=record.event_id)
+    link.execute(
+        "INSERT INTO tail (received_us, customer, behaviour, item, time_us, event_id, row) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            received_us, record.customer, record.behaviour, record.item, record.time_us, record.event_id, record.row
+        ),
+    )  # fmt: skip
+    return Result(status="accepted", event_id=record.event_id)
