@@ -20,7 +20,9 @@ from regard.errors import ConsentError, ModelError, UsageError
 from regard.insight import patterns as patterning
 from regard.sequences.log import Log
 from regard.sequences.vocabulary import Vocabulary
-from regard.workspace.places import Places, moments
+from regard.workspace.crowd import moments
+from regard.workspace.places import Places
+from regard.workspace.segment_registry import Registry
 
 SCHEMA = json.loads((Path(regard.__file__).parent / "schemas" / "explain.json").read_text("utf-8"))
 LIGHTS, TEAS = ["lamp", "bulb", "shade", "candle"], ["green", "black", "white", "mint"]
@@ -172,9 +174,9 @@ def test_what_cannot_be_told_is_one_clear_line(
     shop: regard.Workspace, how: dict[str, str], line: str, hint: str
 ) -> None:
     shop.segments()
-    grouped = shop._grouped()
-    grouped.registry.save("gone", "orders > 9", ["C1"])
-    grouped.registry.save("many", 'customer = "C5"', ["C1"])
+    registry = Registry(shop.folder)
+    registry.save("gone", "orders > 9", ["C1"])
+    registry.save("many", 'customer = "C5"', ["C1"])
     with pytest.raises(UsageError, match=line) as caught:
         shop.explain(**how)
     assert hint in caught.value.hint and "\n" not in str(caught.value)
@@ -196,6 +198,21 @@ def test_without_a_model_only_rules_are_explained(tmp_path: Path, quick: None) -
         with pytest.raises(ModelError) as caught:
             shop.explain(**ask)
         assert "regard train" in caught.value.hint
+
+
+def test_an_id_may_be_a_number_and_rules_wait_for_no_clusters(tmp_path: Path, quick: None) -> None:
+    shop = regard.init(tmp_path / "numbers")
+    some = events()
+    shop.ingest(some.assign(customer=some["customer"].str[1:]))
+    see(shop)
+    shop.segments("orders >= 1", save="buyers")
+    for id in (3, 3.0, " 3 "):
+        assert shop.explain(id, of="segment:buyers").customer == "3"
+    assert shop.explain(of="intent_7d", segment="buyers").segment == "buyers"
+    assert shop.overlap("buyers", "champions").customers[0] > 0
+    assert Registry(shop.folder).fits() == []
+    found = shop.segments_of(3)
+    assert found.customer == "3" and found.rules == ("buyers",) and len(Registry(shop.folder).fits()) == 1
 
 
 def test_what_drives_a_shop_and_a_segment(shop: regard.Workspace) -> None:

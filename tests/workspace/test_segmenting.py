@@ -96,8 +96,10 @@ def more(shop: regard.Workspace, customers: list[str]) -> None:
 
 
 def test_without_a_model_the_rfm_grid_is_told(shop_folder: Path, quick: None) -> None:
-    told = regard.open(shop_folder).segments()
+    shop = regard.open(shop_folder)
+    told, of_one = shop.segments(), shop.segments_of(shop.log().customers.id(0))
     assert told.segments == () and told.others is None and "regard train" in told.notes[0]
+    assert of_one.cluster is None and of_one.notes == told.notes[-1:]
     assert sum(cell.size for cell in told.rfm) > 0
 
 

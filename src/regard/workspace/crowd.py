@@ -105,7 +105,7 @@ class Crowd:
         """float32 [N, D], where the encoder sees each; D = 0 without a model."""
         if self.ranker is None or not isinstance(self.ranker.scorer, Encoder):
             return np.zeros((len(self.log), 0), dtype=np.float32)
-        return self.ranker.scorer.states(self.ranker.aligned(self.log), _asof(self.log))
+        return self.ranker.scorer.states(self.ranker.aligned(self.log), moments(self.log))
 
 
 def crowd(store: Store, models: Models, data: Data, load: Load) -> Crowd:
@@ -150,7 +150,7 @@ def _present(data: Data) -> Log:
     return log if (log.lengths > 0).all() else log.take(np.flatnonzero(log.lengths))
 
 
-def _asof(log: Log) -> NDArray[np.int64]:
+def moments(log: Log) -> NDArray[np.int64]:
     """int64 [N], the midnight that ends the log, as models are fitted; the place of each last event without a clock."""
     if log.clock == "clock" and log.events:
         return np.full(len(log), midnight(int(log.time.max()), log.time_zone, 1), dtype=np.int64)
@@ -159,7 +159,7 @@ def _asof(log: Log) -> NDArray[np.int64]:
 
 def _look(data: Data, declared: pa.Table, ranker: Ranker | None) -> pa.Table:
     log = _present(data)
-    asof, target, timed = _asof(log), data.target(log), log.clock == "clock" and log.events > 0
+    asof, target, timed = moments(log), data.target(log), log.clock == "clock" and log.events > 0
     outlook: Outlook | None = None
     intent: dict[int, NDArray[Any]] = {}
     if timed and ranker is not None and isinstance(ranker.scorer, Encoder):

@@ -47,7 +47,9 @@ class Explained(Segmented):
         """
         if customer is None:
             return self._patterns(item, of, segment, model=model, language=language)
-        name = str(customer).strip()
+        from regard.workspace.audience import id_of
+
+        name = id_of(customer)
         if segment is not None:
             raise UsageError("a customer and a segment at once", hint=f"--of segment:{segment} says why they are in it")
         self._data.must_consent([name])
@@ -79,11 +81,7 @@ class Explained(Segmented):
         return patterns(shop, of, rows=shop.log.customers.codes(ids), segment=segment)
 
     def _grouped(self) -> Grouped:
-        from regard.workspace.clustering import Clustering
-        from regard.workspace.crowd import crowd
         from regard.workspace.membership import Grouped
-        from regard.workspace.segment_registry import Registry
 
-        seen = crowd(self.store, self.models, self._data, self._load)
-        folder = self.store.folder
-        return Grouped(seen=seen, registry=Registry(folder), clustering=Clustering(folder))
+        seen, roster = self._segmenting.roster()
+        return Grouped(seen=seen, roster=roster)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from regard.customers.segments import People, Rule, members
+from regard.customers.segments import Rule, members
 from regard.customers.segments.keeping import Fit
 from regard.customers.segments.rfm import CELLS
 from regard.errors import ModelError, UsageError
@@ -16,12 +16,9 @@ from regard.events.filter_tree import And
 from regard.insight.answer import Plain, Reason
 from regard.insight.evidence import evidence
 from regard.insight.shop import Shop
-from regard.workspace.clustering import Clustering
-from regard.workspace.crowd import Crowd
-from regard.workspace.places import Places, moments
-from regard.workspace.roster import NAMED, SHOWN, with_segment
-from regard.workspace.segment_registry import Registry
-from regard.workspace.segmenting import CELL_FIELDS
+from regard.workspace.crowd import Crowd, moments
+from regard.workspace.places import Places
+from regard.workspace.roster import CELL_FIELDS, Roster
 
 KIND = "segment"
 """What answers of this file are asked for by: segment:ID."""
@@ -85,12 +82,11 @@ class RuleMembership(Plain):
 class Grouped:
     """The segments of a workspace as they are now, to be asked who is in them.
 
-    Args: seen: everybody. registry: what is kept. clustering: the clusters that hold now.
+    Args: seen: everybody. roster: who is in which.
     """
 
     seen: Crowd
-    registry: Registry
-    clustering: Clustering
+    roster: Roster
 
     def why(self, shop: Shop, customer: str, id: str, *, n: int = 10) -> Membership | RuleMembership:
         """Why a customer is in a segment.
@@ -102,7 +98,7 @@ class Grouped:
             UsageError: there is no such segment, nobody is in it, or the customer is not. ModelError: clusters need a model.
         """
         row = self._row(customer)
-        rule = self._rule(id)
+        rule = self.roster.rule(id)
         return (
             self._cluster(shop, customer, id, row, n) if rule is None else self._met(customer, rule, row, shop.language)
         )
@@ -113,14 +109,9 @@ class Grouped:
         Raises:
             UsageError: there is no such segment, or nobody is in it. ModelError: clusters need a model.
         """
-        rule = self._rule(id)
-        if rule is None:
-            fit = self._fit()
-            label = fit.segments.label == self._place(fit, id)
-            found = fit.segments.customers.names(np.flatnonzero(label))
-        else:
-            people = self._people(rule)
-            found = people.customers.names(np.flatnonzero(members(rule, people)))
+        if self.roster.rule(id) is None:
+            self._fit()
+        found = self.seen.people.customers.names(np.flatnonzero(self.roster.members(id)))
         if not found:
             raise UsageError(f"nobody is in segment '{id}'", hint="regard segments says who is in which")
         return tuple(found)
@@ -136,33 +127,17 @@ class Grouped:
             hint="regard anomalies says why",
         )
 
-    def _rule(self, id: str) -> Rule | None:
-        """What a rule or a cell asks; None for whatever else the id may be."""
-        if id in CELLS:
-            return Rule.of(id, f'rfm = "{id}"')
-        saved = next((one for one in self.registry.rules(members=False) if one.name == id), None)
-        return None if saved is None else Rule.of(id, saved.rule)
-
-    def _people(self, rule: Rule) -> People:
-        """Everybody, with the cluster of each where the rule reads it."""
-        clustered = KIND in rule.fields and self.seen.ranker is not None
-        return with_segment(self.seen.people, self._fit() if clustered else None)
-
     def _fit(self) -> Fit:
         """The clusters of today's customers and model."""
         if self.seen.ranker is None:
             raise ModelError("clusters need a trained model", hint="regard train")
-        return self.clustering.fit(self.seen)
-
-    def _place(self, fit: Fit, id: str) -> int:
-        if id in fit.segments.ids:
-            return fit.segments.ids.index(id)
-        have = [*fit.segments.ids, *(one.name for one in self.registry.rules(members=False)), *CELLS]
-        raise UsageError(f"no segment '{id[:NAMED]}'", hint=f"there is {', '.join(have[:SHOWN])}")
+        if self.roster.fit is None:
+            raise UsageError("there are no clusters", hint="; ".join(self.roster.notes))
+        return self.roster.fit
 
     def _cluster(self, shop: Shop, customer: str, id: str, row: int, n: int) -> Membership:
         fit = self._fit()
-        cluster = self._place(fit, id)
+        cluster = self.roster.place(id)
         if not (fit.segments.label == cluster).any():
             raise UsageError(f"nobody is in segment '{id}'", hint="regard segments says who is in which")
         (where,) = fit.segments.of([customer])
@@ -194,7 +169,7 @@ class Grouped:
         )
 
     def _met(self, customer: str, rule: Rule, row: int, language: str) -> RuleMembership:
-        people = self._people(rule)
+        people = self.roster.asked(rule)
         met = members(rule, people)
         if not met.any():
             raise UsageError(f"nobody is in segment '{rule.id}'", hint=f"its rule is {rule.text}")

@@ -13,8 +13,7 @@ from regard.customers.segments.space import unit
 from regard.evaluation.faithfulness import Answering
 from regard.insight.ranker import Ranker
 from regard.sequences.log import Log
-from regard.sequences.split import midnight
-from regard.workspace.crowd import Crowd, Encoder
+from regard.workspace.crowd import Crowd, Encoder, moments
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -97,13 +96,6 @@ class Places:
             return least
 
         return answer
-
-
-def moments(log: Log) -> NDArray[np.int64]:
-    """int64 [N], when everybody's place is asked: the midnight that ends the log, or each one's last place without a clock."""
-    if log.clock == "clock":
-        return np.full(len(log), midnight(int(log.time.max()), log.time_zone, 1), dtype=np.int64)
-    return log.time[log.offsets[1:] - 1].astype(np.int64)
 
 
 def _unit_states(ranker: Ranker, histories: Log, asof: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,12 @@ from regard.customers.segments.rfm import CELLS
 from regard.errors import UsageError
 from regard.insight.answer import Plain
 from regard.workspace.segment_registry import Saved
+
+SEGMENT = "segment"
+"""Field of a rule that is the cluster of a customer."""
+
+CELL_FIELDS = ("days_since_last_order", "orders", "spend")
+"""What puts a customer into a cell of the RFM grid."""
 
 SHOWN = 20
 """Segments that a hint names."""
@@ -62,11 +69,40 @@ class Overlap(Plain):
 class Roster:
     """Everybody's segments as of now.
 
-    Args: people: N customers. fit: of the clusters, over the same customers; None where there are none. rules: saved.
+    Clusters may have to be found first, and are asked for where a question needs them alone.
+
+    Args:
+        people: N customers. clusters: gives their fit over the same customers, or None and why (see `Clustering.tried`).
+        rules: saved, by name.
     """
 
-    def __init__(self, people: People, fit: Fit | None, rules: Mapping[str, Saved]) -> None:
-        self.people, self.fit, self.rules = with_segment(people, fit), fit, rules
+    def __init__(
+        self, people: People, clusters: Callable[[], tuple[Fit | None, list[str]]], rules: Mapping[str, Saved]
+    ) -> None:
+        self._plain, self._clusters, self.rules = people, clusters, rules
+
+    @cached_property
+    def _tried(self) -> tuple[Fit | None, list[str]]:
+        return self._clusters()
+
+    @property
+    def fit(self) -> Fit | None:
+        """The clusters; None where there are none."""
+        return self._tried[0]
+
+    @property
+    def notes(self) -> list[str]:
+        """Why there are none, one line each."""
+        return self._tried[1]
+
+    @cached_property
+    def people(self) -> People:
+        """The customers with the field `segment`, where there are clusters."""
+        return with_segment(self._plain, self.fit)
+
+    def asked(self, rule: Rule) -> People:
+        """The customers as a rule reads them: with `segment` where it asks for that."""
+        return self.people if SEGMENT in rule.fields else self._plain
 
     def members(self, id: str) -> NDArray[np.bool_]:
         """bool [N], who is in a segment.
@@ -74,29 +110,37 @@ class Roster:
         Raises:
             UsageError: there is no such segment, or its rule no longer fits the customers' fields.
         """
-        if self.fit is not None and id in self.fit.segments.ids:
-            return np.asarray(self.fit.segments.label == self.fit.segments.ids.index(id))
-        return room.members(self.rule(id), self.people)
+        rule = self.rule(id)
+        if rule is not None:
+            return room.members(rule, self.asked(rule))
+        place, fit = self.place(id), self.fit
+        assert fit is not None
+        return np.asarray(fit.segments.label == place)
 
-    def rule(self, id: str) -> Rule:
-        """What a saved rule or an RFM cell asks of a customer.
-
-        Raises:
-            UsageError: there is neither of that id.
-        """
-        if id in self.rules:
-            return Rule.of(id, self.rules[id].rule)
+    def rule(self, id: str) -> Rule | None:
+        """What a saved rule or an RFM cell asks of a customer; None for whatever else the id may be."""
         if id in CELLS:
             return Rule.of(id, f'rfm = "{id}"')
-        have = [*(self.fit.segments.ids if self.fit else ()), *self.rules, *CELLS]
+        return Rule.of(id, self.rules[id].rule) if id in self.rules else None
+
+    def place(self, id: str) -> int:
+        """The place of a cluster in the fit.
+
+        Raises:
+            UsageError: there is no cluster of that id.
+        """
+        ids = self.fit.segments.ids if self.fit else ()
+        if id in ids:
+            return ids.index(id)
+        have = [*ids, *self.rules, *CELLS]
         raise UsageError(f"no segment '{id[:NAMED]}'", hint=f"there is {', '.join(have[:SHOWN])}")
 
     def of(self, row: int) -> Belonging:
-        """The segments of the customer in a row; a rule that no longer fits the fields is told in the notes."""
-        one, met, notes = self.people.take(np.array([row])), [], []
-        for name in self.rules:
+        """The segments of the customer in a row; notes say why there are no clusters, and which rule no longer fits the fields."""
+        one, met, notes = self.people.take(np.array([row])), [], list(self.notes)
+        for name, saved in self.rules.items():
             try:
-                if room.members(self.rule(name), one)[0]:
+                if room.members(Rule.of(name, saved.rule), one)[0]:
                     met.append(name)
             except UsageError as error:
                 notes.append(f"{name}: {error}")
@@ -119,7 +163,7 @@ class Roster:
         >>> import pyarrow as pa
         >>> people = People.of(["a", "b", "c", "d"], profile=pa.table({"rfm": ["lost", "new", "new", None]}))
         >>> saved = {"c": Saved(name="c", at="", rule='rfm is not null', members=())}
-        >>> found = Roster(people, None, saved).overlap("new", "c")
+        >>> found = Roster(people, lambda: (None, []), saved).overlap("new", "c")
         >>> found.customers, found.both, found.shares, round(found.lift, 2)
         ((2, 3), 2, (1.0, 0.6666666666666666), 1.33)
         """
@@ -135,8 +179,8 @@ class Roster:
 
 def with_segment(people: People, fit: Fit | None) -> People:
     """The customers with the field `segment`: the id of their cluster. fit: over the same customers."""
-    if fit is None or "segment" in people.profile.column_names:
+    if fit is None or SEGMENT in people.profile.column_names:
         return people
     label = fit.segments.label
     column = pa.array(list(fit.segments.ids), pa.string()).take(pa.array(label, mask=label < 0))
-    return replace(people, profile=people.profile.append_column("segment", column))
+    return replace(people, profile=people.profile.append_column(SEGMENT, column))

@@ -63,7 +63,7 @@ class Segmented:
         """
         return self._segmenting.members(segment, path, language=language)
 
-    def segments_of(self, customer: str) -> Belonging:
+    def segments_of(self, customer: str | int) -> Belonging:
         """The segments of one customer: cluster, saved rules, RFM cell.
 
         Raises:

@@ -29,11 +29,8 @@ from regard.workspace.crowd import Crowd, crowd
 from regard.workspace.data import Data
 from regard.workspace.lookalikes import Finding, lookalike
 from regard.workspace.models import Models
-from regard.workspace.roster import Belonging, Overlap, Roster, with_segment
+from regard.workspace.roster import CELL_FIELDS, SEGMENT, Belonging, Overlap, Roster, with_segment
 from regard.workspace.segment_registry import Registry, Saved
-
-CELL_FIELDS = ("days_since_last_order", "orders", "spend")
-"""What puts a customer into a cell of the RFM grid."""
 
 NAME_MOST = 80
 """Letters of a saved rule's name; a longer one is no name."""
@@ -127,7 +124,7 @@ class Segmenting:
 
     def _rule(self, rule: Rule, language: str) -> SegmentReport:
         seen = self._crowd()
-        clustered = "segment" in rule.fields and seen.ranker is not None
+        clustered = SEGMENT in rule.fields and seen.ranker is not None
         people = with_segment(seen.people, self._clustering.fit(seen) if clustered else None)
         met = room.some(rule, people)
         if rule.id != UNNAMED:
@@ -153,18 +150,19 @@ class Segmenting:
         count = audience.write(Path(path), ("customer", "segment", "reasons"), lines)
         return MembersFile(path=str(path), segment=id, customers=count)
 
-    def of(self, customer: str) -> Belonging:
+    def of(self, customer: str | int) -> Belonging:
         """The segments of one customer.
 
         Raises:
             ConsentError: the customer has not consented. InputError: nobody has that id.
         """
-        self._data.must_consent([customer])
+        name = audience.id_of(customer)
+        self._data.must_consent([name])
         seen = self._crowd()
-        row = seen.people.customers.code(customer)
+        row = seen.people.customers.code(name)
         if row < 0:
             near = f"ids here look like '{seen.people.customers.id(0)}'"
-            raise InputError(f"no customer '{customer[:NAME_MOST]}'", hint=near)
+            raise InputError(f"no customer '{name[:NAME_MOST]}'", hint=near)
         return self._roster(seen).of(row)
 
     def overlap(self, first: str, second: str) -> Overlap:
@@ -195,20 +193,30 @@ class Segmenting:
         pairs = zip(items["item"].to_pylist(), items["item_name"].to_pylist(), strict=True)
         return {str(item): str(title) for item, title in pairs if title}
 
+    def roster(self) -> tuple[Crowd, Roster]:
+        """Everybody, and who is in which segment.
+
+        Raises:
+            InputError: there is nobody to look at.
+        """
+        seen = self._crowd()
+        return seen, self._roster(seen)
+
     def _roster(self, seen: Crowd) -> Roster:
-        fit, _ = self._clustering.tried(seen, self._data.config.language)
-        return Roster(seen.people, fit, {one.name: one for one in self._registry.rules(members=False)})
+        rules = {one.name: one for one in self._registry.rules(members=False)}
+        return Roster(seen.people, lambda: self._clustering.tried(seen, self._data.config.language), rules)
 
     def _members(self, seen: Crowd, id: str, language: str) -> tuple[NDArray[np.int64], list[tuple[str, ...]]]:
         """Rows of the members of a segment, int64 [M], and what speaks for each."""
         roster = self._roster(seen)
-        rows = np.flatnonzero(roster.members(id))
-        fit = roster.fit
-        if fit is not None and id in fit.segments.ids:
-            tables = room.table(seen.traits, fit.segments.label, len(fit.segments))
-            return rows, reasons(seen.traits, rows, tables[fit.segments.ids.index(id)], language=language)
-        fields = CELL_FIELDS if id in CELLS else roster.rule(id).fields
-        return rows, ruling.reasons(fields, roster.people, rows, language=language)
+        rows, rule = np.flatnonzero(roster.members(id)), roster.rule(id)
+        if rule is not None:
+            fields = CELL_FIELDS if id in CELLS else rule.fields
+            return rows, ruling.reasons(fields, roster.asked(rule), rows, language=language)
+        place, fit = roster.place(id), roster.fit
+        assert fit is not None
+        tables = room.table(seen.traits, fit.segments.label, len(fit.segments))
+        return rows, reasons(seen.traits, rows, tables[place], language=language)
 
 
 def _name(name: str) -> str:
