@@ -246,7 +246,7 @@ def test_two_writers_do_not_meet_and_a_dead_ones_lock_does_not_stay(tmp_path: Pa
     store = Store.create(tmp_path / "shop")
     code = (
         "import sys, time; from regard.events.store import Store\n"
-        "with Store.open(sys.argv[1])._writing():\n print('held', flush=True); time.sleep(60)"
+        "with Store.open(sys.argv[1]).writing():\n print('held', flush=True); time.sleep(60)"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", code, str(store.folder)], stdout=subprocess.PIPE, text=True, env=_env()

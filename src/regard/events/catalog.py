@@ -203,6 +203,11 @@ class Catalog:
             row = link.execute("SELECT value FROM facts WHERE name = 'clock'").fetchone()
         return str(row[0]) if row else ""
 
+    def live(self) -> bool:
+        """Whether events come in live; these have times, whatever the files have."""
+        with self._link() as link:
+            return link.execute("SELECT 1 FROM sqlite_master WHERE name = 'tail'").fetchone() is not None
+
     def history(self) -> list[Ingest]:
         """All ingests, the first first."""
         with self._link() as link:

@@ -11,9 +11,10 @@ from typing import Any
 
 from regard.config import Config
 from regard.errors import InputError
-from regard.events import consent, gate, gate_rules, merchandise, sensitive
+from regard.events import consent, gate, gate_rules, sensitive
 from regard.events.catalog import Catalog, Change, Kind, Part
 from regard.events.engine import Engine, listed, sort_key
+from regard.events.enter import enter
 from regard.events.mapping import Mapping as Columns
 from regard.events.read import Source, expand_sources, read_table, stage
 from regard.events.read_sql import quoted
@@ -238,23 +239,8 @@ def run(engine: Engine, catalog: Catalog, config: Config, request: Request, prog
     parts = _write(engine, number, columns, passed, list(tables))
     engine.rows("DROP VIEW staged")
     engine.rows(f"DROP TABLE {quoted(STAGED)}")
-    report = _describe(engine, report, config, live, parts, number)
-    # Who acts like a robot is asked of whoever may be looked at, and by their events alone.
-    known = [*catalog.parts(version, "customers"), *(part for part in parts if part.kind == "customers")]
-    consent.obey(engine, known)
-    engine.scan("events", [*live, *(part for part in parts if part.kind == "events")])
-    bots = gate_rules.bots(engine) if clock == "clock" else {}
-    report = replace(report, bots=len(bots), seconds=round(perf_counter() - began, 3))
-    catalog.commit(
-        Change(
-            what=f"ingest {number}",
-            at=at,
-            add=parts,
-            ingest=(number, report.to_json()),
-            bots=bots,
-            clock=clock if files else catalog.clock(),
-        )
-    )
+    report = replace(report, seconds=round(perf_counter() - began, 3))
+    report = enter(engine, catalog, config, report, number, parts, clock=clock if files else catalog.clock())
     progress.finish()
     return report
 
@@ -275,7 +261,7 @@ def undo(engine: Engine, catalog: Catalog, number: int) -> None:
     consent.obey(engine, [part for part in parts if part.kind == "customers" and part.ingest != number])
     engine.scan("events", [part for part in [*live, *promoted] if part.kind == "events"])
     clock = catalog.clock()
-    remaining = any(entry.number != number and not entry.undone for entry in catalog.history())
+    remaining = catalog.live() or any(entry.number != number and not entry.undone for entry in catalog.history())
     bots = gate_rules.bots(engine) if clock == "clock" else {}
     catalog.commit(
         Change(
@@ -391,7 +377,8 @@ def _reasons(engine: Engine) -> dict[str, int]:
     return dict(engine.rows("SELECT reason, count(*) FROM rejects GROUP BY reason ORDER BY count(*) DESC, reason"))
 
 
-def _name(kind: Kind, ingest: int) -> str:
+def part_path(kind: Kind, ingest: int) -> str:
+    """Where a new part of an ingest is written, relative to the workspace."""
     # The random half keeps a part's name from ever meaning two files, also after a crash between rename and commit.
     return f"{FOLDERS[kind]}/{kind}-{ingest:06d}-{uuid.uuid4().hex[:12]}.parquet"
 
@@ -407,7 +394,9 @@ def _write(
     fields = f"{listed(columns)}, {number}::INTEGER AS ingest, file, line"
 
     def write(kind: Kind, select: str, names: Sequence[str], sort: str = "") -> None:
-        parts.append(engine.write_part(select, _name(kind, number), kind=kind, ingest=number, columns=names, sort=sort))
+        parts.append(
+            engine.write_part(select, part_path(kind, number), kind=kind, ingest=number, columns=names, sort=sort)
+        )
 
     if columns:
         write("events", f"SELECT {fields} FROM {gate.accepted(engine)}", written, key)
@@ -427,32 +416,6 @@ def _write(
         names = [str(row[0]) for row in engine.rows(f"SELECT column_name FROM (DESCRIBE {table})")]
         write(kind, f"SELECT * FROM {table}", names)
     return [part for part in parts if part.rows]
-
-
-def _describe(
-    engine: Engine, report: IngestReport, config: Config, live: Sequence[Part], parts: Sequence[Part], number: int
-) -> IngestReport:
-    fresh = [part for part in parts if part.kind == "events"]
-    engine.scan("events", fresh)
-    behaviours = dict(
-        engine.rows("SELECT behaviour, count(*) FROM events GROUP BY behaviour ORDER BY count(*) DESC, behaviour")
-    )
-    customers, items = engine.one("SELECT count(DISTINCT customer), count(DISTINCT item) FROM events")
-    first, last = engine.one("SELECT min(time), max(time) FROM events")
-    engine.scan("events", [*live, *fresh])
-    refunds, matched = gate_rules.refunds(engine)
-    return replace(
-        report,
-        number=number,
-        behaviours=behaviours,
-        customers=customers,
-        items=items,
-        first="" if first is None else f"{first:%Y-%m-%dT%H:%M:%SZ}",
-        last="" if last is None else f"{last:%Y-%m-%dT%H:%M:%SZ}",
-        refunds=refunds,
-        refunds_matched=matched,
-        not_merchandise={found.item: found.rows for found in merchandise.services(engine, config) if found.rows},
-    )
 
 
 def _promote(engine: Engine, live: Sequence[Part], covered: Sequence[Part]) -> tuple[list[Part], list[Part]]:
@@ -485,7 +448,7 @@ def _promote(engine: Engine, live: Sequence[Part], covered: Sequence[Part]) -> t
         for kind, which in kinds.items():
             select = f"SELECT {listed(columns)} FROM freed WHERE {which} AND ingest = {ingest:d}"
             part = engine.write_part(
-                select, _name(kind, ingest), kind=kind, ingest=ingest, columns=columns, sort=sort_key(columns)
+                select, part_path(kind, ingest), kind=kind, ingest=ingest, columns=columns, sort=sort_key(columns)
             )  # fmt: skip
             written += [part] if part.rows else []
     return written, replaced

@@ -129,7 +129,7 @@ class Store:
             sources=sources if many else [sources], overrides=overrides or {}, items=items, customers=customers,
             edges=edges, scores=scores, dry_run=dry_run, show=show,
         )  # fmt: skip
-        with self._writing(), self._engine() as engine, disk_errors():
+        with self.writing(), self._engine() as engine, disk_errors():
             self._verify(engine)
             report = ingest.run(engine, self.catalog, self.config, request, progress or Silent())
         if report.number is not None:
@@ -146,7 +146,7 @@ class Store:
         Raises:
             UsageError: there is no such ingest, or it is undone already.
         """
-        with self._writing(), self._engine() as engine, disk_errors():
+        with self.writing(), self._engine() as engine, disk_errors():
             standing = {entry.number for entry in self.history() if not entry.undone}
             if number not in standing:
                 raise UsageError(f"there is no ingest {number} to undo", hint=f"regard history {self.folder}")
@@ -247,7 +247,7 @@ class Store:
         return Engine(self.folder)
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def writing(self) -> Iterator[None]:
         """Hold the writer's lock; the system lets go of it when the process dies, however it dies."""
         if not writable(self.folder):
             raise read_only(self.folder)

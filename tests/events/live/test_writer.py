@@ -210,7 +210,7 @@ def test_beside_a_tail_the_store_is_as_it_was(tmp_path: Path) -> None:
     store.ingest(events)
     with Tail.open(store.catalog.path) as tail:
         assert (tail.counts(), tail.since_seal("ann"), tail.refused(9)) == (Counts(), Since(version=1, events=()), [])
-        with Writer(store) as writer, store._writing():  # while a file comes in
+        with Writer(store) as writer, store.writing():  # while a file comes in
             writer.submit([act("a")]).result(10)
         assert tail.counts().tail == 1
     again = Store.open(store.folder)
