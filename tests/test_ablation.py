@@ -167,3 +167,13 @@ def test_it_prints_and_writes_every_row_that_applies(
     assert found["rows"][0]["difference"] is None and found["rows"][1]["difference"]["n"] == found["split"]["asked"]
     assert found["command"].startswith("python -m benchmarks.ablation shop.csv --days 10")
     assert capsys.readouterr().out.count("NDCG@10") == len(found["rows"])
+    monkeypatch.setattr(sys, "argv", ["ablation", *(word if word != "behaviour" else "gates" for word in words)])
+    main()
+    again = json.loads(out.read_text(encoding="utf-8"))
+    assert [row["name"] for row in again["rows"]] == [
+        r.name for r in ROWS if r is WHOLE or "gates" in r.name or "behaviour" in r.name
+    ]
+    assert again["command"] == found["command"] and again["rows"][0]["ndcg_at_10"] == found["rows"][0]["ndcg_at_10"]
+    monkeypatch.setattr(sys, "argv", ["ablation", *("5" if word == "4" else word for word in words)])
+    main()
+    assert len(json.loads(out.read_text(encoding="utf-8"))["rows"]) == len(found["rows"])

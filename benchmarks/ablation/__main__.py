@@ -3,7 +3,8 @@
     python -m benchmarks.ablation FILE... --format sequences --split leave-one-out --seeds 3 --steps 800 --json OUT
 
 Every row trains the same number of steps with the same seeds and is looked at LOOKS times on questions of the training view alone; its
-best look counts, as in a trial. The test part is never asked. The result is written after each row.
+best look counts, as in a trial. The test part is never asked. The result is written after each row; with `--only`, the rows asked for
+take the places of theirs in the file of the same question, and its other rows stay.
 """
 
 from __future__ import annotations
@@ -62,7 +63,20 @@ def main() -> None:
         told.append(_told(row, each, whole, round(time.perf_counter() - began)))
         print(_line(told[-1]), flush=True)
         if wish.json:
-            Path(wish.json).write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            _write(Path(wish.json), result, keep=bool(wish.only))
+
+
+def _write(path: Path, result: dict[str, Any], *, keep: bool) -> None:
+    """Write the rows; with `keep`, among those that the file has of the same question."""
+    result = json.loads(json.dumps(result))  # as a file has it: lists for tuples
+    rows = {row["name"]: row for row in result["rows"]}
+    known = json.loads(path.read_text(encoding="utf-8")) if keep and path.exists() else {"rows": []}
+    if all(known.get(name) == result[name] for name in ("split", "seeds", "steps", "settings")):
+        rows = {**{row["name"]: row for row in known["rows"]}, **rows}
+        result = {**result, "command": known["command"]}
+    order = [row.name for row in ROWS if row.name in rows]
+    told = {**result, "rows": [rows[name] for name in order]}
+    path.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def _slice(split: Any, kind: str) -> Slice | None:

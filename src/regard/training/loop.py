@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -226,6 +227,8 @@ class Loop:
         if part is not None:
             popular, barred = part.there.popular(popular), barred[part.there.item]
             bias = bias + part.there.lift if self.plan.loss == "sampled" else bias
+        if self.plan.loss == "gbce":
+            bias = bias - math.log(len(self.barred))  # each item begins as one of so many: else the first steps teach only that most are none
         return Logits(
             state=read.state, item=read.item, bias=bias, own=read.own, own_item=read.own_item, weight=read.weight,
             popular=popular, barred=barred,
