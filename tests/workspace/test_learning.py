@@ -141,6 +141,22 @@ def test_an_evaluation_fits_as_it_asks(tmp_path: Path, fits: Fits) -> None:
     assert [mask for _, mask in fits] == [rule, "seen"]
 
 
+def test_chances_are_judged_of_whoever_gives_them(tmp_path: Path, fits: Fits, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop, heads = trained(tmp_path / "shop", fits, *PAST, *END), list[bool]()
+    kind = type(shop._load(shop.models.all()[0].folder))
+
+    def asked_of(view: View, *, ahead: bool, **how: Any) -> None:
+        heads.append(ahead)
+        raise InterruptedError
+
+    monkeypatch.setattr(learning, "_fit", asked_of)
+    for head in (None, object()):
+        monkeypatch.setattr(kind, "horizon", head, raising=False)
+        with pytest.raises(InterruptedError):
+            shop.evaluate(days=7)
+    assert heads == [False, True]
+
+
 def test_what_is_found_of_a_model_without_a_pointer_is_not_kept_as_found_of_the_current_one(
     tmp_path: Path, fits: Fits
 ) -> None:

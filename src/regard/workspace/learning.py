@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from regard.errors import InputError, MissingExtraError, ModelError, UsageError
-from regard.insight.ranker import Model
+from regard.insight.ranker import Forecasting, Model
 from regard.progress import Progress
 from regard.sequences.log import DAY, Log
 from regard.sequences.split import last_cut, leave_one_out, midnight, time_split, view_until
@@ -199,9 +199,11 @@ def evaluate(
         need_torch()
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        card = load(entries[0].folder).card
+        current = load(entries[0].folder)
+        card = current.card
         recipe = {"steps": card.get("steps"), "seed": card.get("seed", 0), "mask": split.mask}
-        ahead = split.view.cut is not None
+        # Chances are judged of whoever gives them: the head where the current model has one, else the encoder.
+        ahead = split.view.cut is not None and isinstance(current, Forecasting) and current.horizon is not None
         _fit(split.view, ahead=ahead, folder=folder, progress=progress, resume=False, **recipe)
         (folder / "complete").touch()
     scorer = load(folder)
