@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 import regard
 from regard.cli.app import app
 from regard.customers.segments import clusters
+from regard.customers.segments.rfm import CELLS
 from regard.errors import ConsentError, ModelError, UsageError
 from regard.insight import patterns as patterning
 from regard.sequences.log import Log
@@ -270,6 +271,9 @@ def test_the_command_line_in_both_languages_and_as_json(shop: regard.Workspace) 
     assert "orders >= 1" in said("C3", "--of", "segment:buyers") and "条件" in said(
         "C3", "--of", "segment:buyers", "--lang", "zh"
     )
+    cell = shop.segments_of("C3").rfm
+    name = CELLS[cell][1]
+    assert f"属于客群 {cell}（{name}）" in said("C3", "--of", f"segment:{cell}", "--lang", "zh")
     whole = said("--of", "intent_7d")
     assert "the whole shop" in whole and "viewed, 30 to 90 days" in " ".join(whole.split()) and "of events" in whole
     part = said("--of", "intent_7d", "--segment", own, "--lang", "zh")

@@ -176,7 +176,7 @@ CHINESE = {
     "Spend expected within {days} days": "{days} 天内的预期消费",
     "effect: what its log-odds lose when these events are deleted": "影响：删去这些事件后，对数几率的下降",
     "in segment {id}, {name}": "属于客群 {id}（{name}）",
-    "in segment {named}": "属于客群 {named}",
+    "in segment {id}": "属于客群 {id}",
     "margin {margin}": "归属度 {margin}",
     "integrated gradients": "积分梯度",
     "the nearest other segment is {id}": "最接近的其他客群是 {id}",

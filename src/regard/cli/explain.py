@@ -174,8 +174,13 @@ def _membership(out: Console, answer: Membership, source: str, say: Words) -> No
 
 def _rule(out: Console, answer: RuleMembership, say: Words) -> None:
     id = answer.of.partition(":")[2]
-    named = brief(id) if answer.name == id else f"{brief(id)}, {answer.name}"
-    heading(out, f"{brief(answer.customer)}: {say('in segment {named}', named=named)}", note=answer.rule)
+    plain = answer.name == id
+    said = (
+        say("in segment {id}", id=brief(id))
+        if plain
+        else say("in segment {id}, {name}", id=brief(id), name=answer.name)
+    )
+    heading(out, f"{brief(answer.customer)}: {said}", note=answer.rule)
     made = table(say("condition"), say("the customer's values"), wide=say("the customer's values"), wrap=True)
     made.columns[0].max_width = 40
     for condition in answer.conditions:
