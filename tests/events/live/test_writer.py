@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -183,6 +184,15 @@ def test_a_catalogue_that_could_lose_what_it_acknowledges_is_refused(tmp_path: P
         link.execute("PRAGMA journal_mode=DELETE")
     with Writer(store) as writer, pytest.raises(WorkspaceError, match="could lose what it acknowledges"):
         writer.submit([act()]).result(10)
+
+
+def test_a_workspace_that_is_deleted_is_missed(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    with Writer(store) as writer:
+        writer.submit([act()]).result(10)
+        shutil.rmtree(store.folder)
+        with pytest.raises(WorkspaceError, match="missing"):
+            writer.submit([act()]).result(10)
 
 
 def test_a_store_without_times_takes_no_live_events_and_one_with_live_events_no_file_without(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal
@@ -207,6 +208,8 @@ class Writer:
         return results
 
     def _connected(self) -> sqlite3.Connection:
+        if not self._path.is_file():
+            self._disconnect()  # SQLite would go on writing to a file that nobody can open again
         if self._link is None:
             link = connected(self._path)
             # Both are what an acknowledgement rests on, so they are asked for and not only set.
@@ -222,7 +225,8 @@ class Writer:
     def _disconnect(self) -> None:
         link, self._link = self._link, None
         if link is not None:
-            link.close()
+            with suppress(sqlite3.Error):
+                link.close()
 
 
 def _enter(link: sqlite3.Connection, received_us: int, record: Event | Refusal) -> Result:
