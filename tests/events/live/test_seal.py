@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from regard.errors import InputError, WorkspaceError
 from regard.events import catalog
+from regard.events.engine import listed
 from regard.events.live.seal import Settings, seal
 from regard.events.live.tail import Tail
 from regard.events.live.writer import Writer
@@ -292,3 +293,30 @@ def test_killed_at_any_moment_nothing_acknowledged_is_lost_or_there_twice(tmp_pa
     assert len(there) - len(ledger) <= kills * 5  # of each life at most one batch that was kept and not yet answered
     seal(store)
     assert ids(store) == there
+
+
+def test_the_same_acts_are_the_same_events_by_file_and_live(tmp_path: Path) -> None:
+    header = ["customer", "behaviour", "item", "time", "order", "quantity", "price", "query", "event_id"]
+    lines = [
+        [" c1 ", "Product Viewed", "17", "2023-11-14T22:13:20Z", "", "", "2.50", "", "e1"],
+        ["c1", "下单", "17", "2023-11-15T06:13:21+08:00", "o1", "2", "2.5", "", "e2"],
+        ["c2", "purchase", "18", "2023-11-14T22:13:22Z", "o2", "-1", "9", "", "e3"],
+        ["NULL", "purchase", "18", "2023-11-14T22:13:22Z", "o2", "1", "9", "", "e4"],
+        ["笔", "spin_wheel", "n/a", "2023-11-14T22:13:23.5Z", "", "", "", "red pen", "e5"],
+        ["c3", "view_item", "19", "1970-01-01T00:00:00Z", "", "", "1", "", "e6"],
+        ["c3", "view_item", "19", "2023-11-14T22:13:24Z", "", "", "1e12", "", "e7"],
+    ]
+    file, live = Store.create(tmp_path / "file"), Store.create(tmp_path / "live")
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join(",".join(line) for line in [header, *lines]) + "\n", encoding="utf-8")
+    report = file.ingest(path)
+    with Writer(live) as writer:
+        results = writer.submit([dict(zip(header, line, strict=True)) for line in lines]).result(30)
+    assert seal(live) is not None
+    rows = []
+    for store in (file, live):
+        with store.reading() as (engine, version):
+            engine.scan("events", store.catalog.parts(version, "events"))
+            rows.append(engine.rows(f"SELECT {listed(header)} FROM events ORDER BY event_id"))
+    assert rows[0] == rows[1]
+    assert report.rejected == Counter(result.reason for result in results if result.reason)

@@ -93,6 +93,15 @@ def test_many_senders_at_once(tmp_path: Path) -> None:
     assert len(ids(store)) == len(set(ids(store))) == 200
 
 
+def test_two_writers_of_one_workspace_keep_an_id_once(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    with Writer(store) as one, Writer(Store.open(store.folder)) as other:
+        sent = [writer.submit([act(str(number))]) for number in range(30) for writer in (one, other)]
+        statuses = [result.status for future in sent for result in future.result(30)]
+    assert (statuses.count("accepted"), statuses.count("repeated")) == (30, 30)
+    assert sorted(ids(store), key=int) == [str(number) for number in range(30)]
+
+
 def test_a_full_queue_says_so_at_once_and_what_waits_is_kept(tmp_path: Path) -> None:
     store = Store.create(tmp_path / "shop")
     writer = Writer(store, settings=Settings(queue=5, group=1, linger=0.0))
