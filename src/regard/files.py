@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,9 +28,11 @@ def complete(path: Path) -> Iterator[Path]:
     >>> told, path.read_text()
     ((3, False), 'ann')
     """
-    beside = path.with_name(f"{path.name}.part")
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")  # nobody else's, and none of another writer's
     try:
         yield beside
+        with beside.open("rb+") as written:
+            os.fsync(written.fileno())
         beside.replace(path)
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)

@@ -23,6 +23,7 @@ def facts(count: int = 40, *, states: int = 0, seed: int = 0) -> Facts:
     values[rng.random((count, 3)) < 0.2] = np.nan
     return Facts(
         table=Aggregates(names=("a", "b", "c"), values=values),
+        asof=np.full(count, 1_600_000_000),
         age=rng.gamma(2, 60, count).astype(np.float32),
         bought=rng.integers(1, 9, count).astype(np.float32),
         states=rng.normal(size=(count, states)).astype(np.float32) if states else None,

@@ -55,7 +55,7 @@ def slow(log: Log, row: int) -> dict[str, Any]:
 
 def test_what_is_known_of_a_session_is_what_counting_event_by_event_says(log: Log) -> None:
     rows = np.arange(log.events)
-    table = running(log, rows, target=TARGET, gap=GAP)
+    table = running(log, rows, np.zeros(len(rows), np.int64), target=TARGET, gap=GAP)
     for row in rows:
         for name, value in slow(log, int(row)).items():
             np.testing.assert_allclose(table.column(name)[row], value, rtol=1e-5, err_msg=name)
@@ -66,8 +66,10 @@ def test_what_comes_later_is_not_read(log: Log) -> None:
     past = log.where(log.time <= cut)
     ends = past.offsets[1:][past.lengths > 0] - 1
     seen = np.flatnonzero(log.time <= cut)
-    whole = running(log, seen[ends], target=TARGET, gap=GAP)
-    np.testing.assert_array_equal(whole.values, running(past, ends, target=TARGET, gap=GAP).values)
+    whole = running(log, seen[ends], np.zeros(len(ends), np.int64), target=TARGET, gap=GAP)
+    np.testing.assert_array_equal(
+        whole.values, running(past, ends, np.zeros(len(ends), np.int64), target=TARGET, gap=GAP).values
+    )
 
 
 @given(st.integers(0, 10_000))

@@ -100,12 +100,21 @@ def test_a_longer_horizon_never_holds_less_and_a_season_is_kept_with_the_model(f
         columns=facts.table.names[:2], flagged=(), states=0, center=np.zeros(width, np.float32), scale=np.ones(width, np.float32)
     )  # fmt: skip
     usual = Head(inputs=inputs, members=({k: v.astype(np.float32) for k, v in member.items()},), prior=True)
-    head = replace(usual, tuning=Tuning(season=factors))
+    cut = START + SPAN * DAY
+    head = replace(usual, tuning=Tuning(season=factors, cut=cut))
     days = np.array([1.0, 29, 30, 31, 89, 90, 179, 181, 364, 366, 900])
     told, plain = head.forecast(facts, days), usual.forecast(facts, days)
     assert np.all(np.diff(told.busy, axis=1) > 0)
     np.testing.assert_allclose(told.busy[:, :3], factors[0] * plain.busy[:, :3], rtol=1e-5)
     np.testing.assert_allclose(np.diff(told.busy[:, -2:]), np.diff(plain.busy[:, -2:]), rtol=1e-3)
+    for asked, edges, wanted in (
+        (10, (20.0, 21.0), factors[:2]),  # ten days of the first stretch are over
+        (-10, (10.0, 15.0), (1.0, factors[0])),  # ten days are left until it begins
+        (400, (30.0, 90.0), (1.0, 1.0)),  # a year ago nothing is known of that time
+    ):
+        then = replace(facts, asof=facts.asof + asked * DAY)
+        stretches = [np.diff(one.forecast(then, np.array(edges)).busy, prepend=0.0) for one in (head, usual)]
+        np.testing.assert_allclose(stretches[0] / stretches[1], np.tile(wanted, (len(facts), 1)), rtol=1e-3)
     answers = dict.fromkeys(("churn", "orders", "spend"), "model")
     model = HorizonModel(heads={"model": head}, answers=answers, target=("purchase",), money=True, report={})
     again = HorizonModel.restore(model.settings, model.weights)

@@ -73,6 +73,8 @@ def test_a_cart_says_what_it_says_and_the_chances_come_true(model: SessionModel)
     looks = after(fresh, 3)
     early = model.chances(looks, looks.time[looks.offsets[1:] - 1])
     assert abs(early.mean() - came.mean()) < 0.08 and early.max() < told[cart].min()
+    silent = model.chances(looks, looks.time[looks.offsets[1:] - 1] + 900)  # deeds of a session lie a minute apart
+    assert silent.max() < early.min() and silent.mean() < 0.1
     assert model.report["auroc"] > 0.55 and model.report["ece"] < 0.08
     assert model.report["log_loss"] < model.report["baselines"]["base_rate"]["log_loss"]
 

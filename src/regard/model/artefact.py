@@ -37,7 +37,7 @@ from regard.errors import ModelError
 from regard.model.settings import Settings
 from regard.sequences.vocabulary import Vocabulary
 
-FORMAT = 2
+FORMAT = 3
 """Version of the folder's layout; any other is refused."""
 
 MANIFEST = "manifest.json"

@@ -48,11 +48,14 @@ def orders_later(log: Log, begins: NDArray[np.bool_], target: tuple[str, ...]) -
     return np.asarray((after > np.arange(N)) & (log.basket[np.maximum(after, 0)] != log.basket))
 
 
-def running(log: Log, rows: NDArray[np.int64], *, target: tuple[str, ...], gap: int) -> Aggregates:
+def running(
+    log: Log, rows: NDArray[np.int64], silence: NDArray[np.int64], *, target: tuple[str, ...], gap: int
+) -> Aggregates:
     """What is known of the sessions that run at M moments, of them and of the customer's earlier ones.
 
     Args:
         log: with a clock. rows: int64 [M], the event after which each moment is; later events are not read.
+        silence: int64 [M] seconds since then, at most `gap`.
         target: behaviours that count as buying. gap: seconds of silence that end a session.
     """
     N = log.events
@@ -85,6 +88,7 @@ def running(log: Log, rows: NDArray[np.int64], *, target: tuple[str, ...], gap: 
         "looked_again": since(~first & (log.item >= 0), start),
         "minutes": (log.time[rows] - log.time[start[rows]]) / 60,
         "pause_minutes": pause[rows] / 60,
+        "silence_minutes": silence / 60,
         "sessions_before": session[rows] - session[mine[rows]],
         "orders_before": since(wanted, mine) - since(wanted, start),
         "days_since_order": np.where(bought >= 0, (log.time[rows] - log.time[bought]) / DAY, np.nan),

@@ -42,8 +42,8 @@ def fit_complete(
     budget is shared out. Where one cannot be fitted, the model is one without, and its card says why.
 
     Args:
-        view: all that may be seen. folder: where the model goes. seed: of both.
-        budget_seconds: wall time of both; None = the encoder's steps are given.
+        view: all that may be seen. folder: where the model goes. seed: of all of them.
+        budget_seconds: wall time of all; None = the encoder's steps are given.
         about: what is known of customers beside their events, read by the head where it helps.
         session_gap: minutes of silence that end a session.
         progress: hears how far it is. how: what else `fit` is told.
@@ -85,7 +85,7 @@ def _ahead(
 
 
 def _now(view: View, seed: int, gap: int) -> tuple[SessionModel | None, dict[str, Any]]:
-    """The head of running sessions and what was found of it, or the one reason why there is none; it takes a second."""
+    """The head of running sessions and what was found of it, or the one reason why there is none."""
     try:
         head = fit_session(view, gap_minutes=gap, seed=seed)
     except RegardError as error:

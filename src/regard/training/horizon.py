@@ -109,7 +109,7 @@ def fit_horizon(
     for name in dict.fromkeys([MODEL, *rehearsed.answers.values()]):
         head = fit_head(whole, recipes[name], seed=seed)
         busier = season(head, view, days, states=states, about=about, seed=seed)
-        heads[name] = replace(head, tuning=replace(rehearsed.heads[name].tuning, season=busier))
+        heads[name] = replace(head, tuning=replace(rehearsed.heads[name].tuning, season=busier, cut=view.cut))
     return HorizonModel(
         heads=heads, answers=rehearsed.answers, target=view.target, money=whole.outcomes.money,
         report={**rehearsed.report, "season": list(heads[MODEL].tuning.season)}, states=states, about=about,

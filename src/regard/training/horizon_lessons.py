@@ -174,4 +174,4 @@ def _joined(parts: list[Facts]) -> Facts:
 
     table = Aggregates(names=parts[0].table.names, values=np.concatenate([part.table.values for part in parts]))
     states = None if parts[0].states is None else join("states")
-    return Facts(table=table, age=join("age"), bought=join("bought"), states=states)
+    return Facts(table=table, asof=join("asof"), age=join("age"), bought=join("bought"), states=states)

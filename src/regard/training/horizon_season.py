@@ -18,6 +18,9 @@ YEAR = 364
 LEAST_PAST = 90
 """Days of the log before the windows of last year: of customers known for less, rates say little."""
 
+MOST = 5.0
+"""Factor beyond which no season goes, up or down: further away it was something else than the time of the year."""
+
 LEAST_ASKED = 100
 """Customers known before the windows of last year, at least: of fewer not even the doubt can be told."""
 
@@ -56,10 +59,11 @@ def season(
         came = np.diff(came.astype(np.float64), axis=1, prepend=0.0)
         foretold, real = told.sum(axis=0), came.sum(axis=0)
         off = ((came - told * real / foretold) ** 2).sum(axis=0)
-        return np.log((real + 0.5) / (foretold + 0.5)), off / np.maximum(real, 1.0) ** 2
+        # No order at all is one that chance withheld.
+        return np.log((real + 0.5) / (foretold + 0.5)), np.maximum(off, 1.0) / np.maximum(real, 1.0) ** 2
 
     usual, doubt = surpassed(before, (float(days),))
     ahead, doubts = surpassed(then, tuple(min(end, float(YEAR)) for end in SEASON_DAYS))
     step, variance = ahead - usual, doubts + doubt
     sure = np.maximum(1 - variance / np.maximum(step**2, np.finfo(float).tiny), 0)
-    return tuple(float(factor) for factor in np.exp(sure * step))
+    return tuple(float(factor) for factor in np.exp(np.clip(sure * step, -np.log(MOST), np.log(MOST))))

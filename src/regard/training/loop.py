@@ -228,7 +228,8 @@ class Loop:
             popular, barred = part.there.popular(popular), barred[part.there.item]
             bias = bias + part.there.lift if self.plan.loss == "sampled" else bias
         if self.plan.loss == "gbce":
-            bias = bias - math.log(len(self.barred))  # each item begins as one of so many: else the first steps teach only that most are none
+            # Each item begins as one of so many: else the first steps teach only that most are none.
+            bias = bias - math.log(len(self.barred))
         return Logits(
             state=read.state, item=read.item, bias=bias, own=read.own, own_item=read.own_item, weight=read.weight,
             popular=popular, barred=barred,

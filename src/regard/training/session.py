@@ -12,8 +12,12 @@ from regard.errors import RegardError
 from regard.metrics.logistic import fit_logistic
 from regard.model.runtime.session import SessionModel
 from regard.sequences.aggregates import Aggregates
+from regard.sequences.log import Log
 from regard.sequences.sessions import orders_later, running, session_starts
 from regard.sequences.view import View
+
+EVENTS = 1_000_000
+"""Events of the histories that moments are drawn from, at most: they are sorted once, in a second."""
 
 MOMENTS = 100_000
 """Moments drawn from all events at most: some thirty weights need no more."""
@@ -42,15 +46,16 @@ def fit_session(view: View, *, gap_minutes: int, seed: int = 0) -> SessionModel:
     Raises:
         RegardError: there is no clock, or too few sessions go on after an event to an order.
     """
-    log, gap = view.log, 60 * gap_minutes
-    if log.clock != "clock":
+    gap, rng = 60 * gap_minutes, np.random.default_rng(seed)
+    if view.log.clock != "clock":
         raise RegardError("sessions need events with times", hint="this log has only an order of events")
+    log = _some(view.log, rng)
     later = orders_later(log, session_starts(log, gap), view.target)
-    rng = np.random.default_rng(seed)
     # Who asks knows all of a second, and of a log of days all of a day: no moment lies within one.
     last = np.append((np.diff(log.time) != 0) | (np.diff(log.owner) != 0), True)[: log.events]
     rows = np.flatnonzero(last)
     rows = np.sort(rng.choice(rows, min(MOMENTS, len(rows)), replace=False))
+    rows, silence = _silent(log, rows, gap, rng)
     came, aside = later[rows], log.owner[rows] % ASKED == 0
     alone = any(not came[part].any() or came[part].all() for part in (aside, ~aside))
     if alone or min(came.sum(), (~came).sum()) < LEAST:
@@ -58,10 +63,31 @@ def fit_session(view: View, *, gap_minutes: int, seed: int = 0) -> SessionModel:
             "too few sessions go on to an order: nothing can be said of one that runs",
             hint="ingest views and carts with times beside the orders",
         )
-    table = running(log, rows, target=view.target, gap=gap)
+    table = running(log, rows, silence, target=view.target, gap=gap)
     judged = _fit(_rows(table, ~aside), came[~aside], view.target, gap, {})
     report = _report(judged.told(_rows(table, aside)), _rows(table, aside), came[aside], float(came[~aside].mean()))
     return _fit(table, came, view.target, gap, report)
+
+
+def _some(log: Log, rng: np.random.Generator) -> Log:
+    """The histories of so many customers, drawn, that they hold EVENTS at most."""
+    if log.events <= EVENTS:
+        return log
+    drawn = rng.permutation(len(log))
+    return log.take(np.sort(drawn[: max(1, int(np.searchsorted(np.cumsum(log.lengths[drawn]), EVENTS)))]))
+
+
+def _silent(
+    log: Log, rows: NDArray[np.int64], gap: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(the rows after which nothing came for the silence drawn, that silence in seconds): every other one is asked about at once,
+    the rest at any moment until the session would be over.
+    """
+    silence = np.where(rng.random(len(rows)) < 0.5, 0, rng.integers(0, gap + 1, len(rows)))
+    ends = log.offsets[log.owner[rows] + 1] - 1
+    following = log.time[np.minimum(rows + 1, log.events - 1)]
+    still = (rows == ends) | (following > log.time[rows] + silence)
+    return rows[still], silence[still]
 
 
 def _fit(

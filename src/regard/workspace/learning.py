@@ -16,6 +16,7 @@ import numpy as np
 
 from regard.errors import InputError, MissingExtraError, ModelError, UsageError
 from regard.insight.ranker import Forecasting, Model
+from regard.model.artefact import FORMAT
 from regard.progress import Progress
 from regard.sequences.log import DAY, Log
 from regard.sequences.split import last_cut, leave_one_out, midnight, time_split, view_until
@@ -221,7 +222,7 @@ def evaluate(
 def _kept_in(cache: Path, entry: Registered, version: int, split: Split) -> Path:
     """The folder of a fit, named by all that it follows from; the hash of the answers alone does not tell what was hidden."""
     view = split.view
-    told = repr((split.kind, view.cut, view.target, split.mask, split.hash)).encode()
+    told = repr((FORMAT, split.kind, view.cut, view.target, split.mask, split.hash)).encode()
     digest = hashlib.sha256(told + view.log.merchandise.tobytes()).hexdigest()
     return cache / f"{entry.id}-{version}-{digest[:16]}"
 

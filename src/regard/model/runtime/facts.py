@@ -34,12 +34,13 @@ class Facts:
     """What a head reads of N customers.
 
     Args:
-        table: aggregates. age: float32 [N] days since the first order, of who never ordered since the first event.
+        table: aggregates. asof: int64 [N] seconds. age: float32 [N] days since the first order, of who never ordered since the first event.
         bought: float32 [N] days with an order.
         states: float32 [N, D], NaN rows where there is none; None = of nobody.
     """
 
     table: Aggregates
+    asof: NDArray[np.int64]
     age: Floats
     bought: Floats
     states: Floats | None = None
@@ -51,7 +52,7 @@ class Facts:
         """The named rows."""
         table = Aggregates(names=self.table.names, values=self.table.values[rows])
         states = None if self.states is None else self.states[rows]
-        return Facts(table=table, age=self.age[rows], bought=self.bought[rows], states=states)
+        return Facts(table=table, asof=self.asof[rows], age=self.age[rows], bought=self.bought[rows], states=states)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +116,7 @@ def facts_of(
     first, ever = (table.column(f"days_since_first_{what}") for what in ("order", "event"))
     return Facts(
         table=table if about is None else table.beside(about(queries, asof)),
+        asof=asof,
         age=np.nan_to_num(np.where(np.isnan(first), ever, first)),
         bought=np.nan_to_num(table.column("order_days")),
         states=told,

@@ -15,6 +15,7 @@ from scipy.special import ndtri
 
 from regard.model.runtime.facts import Facts, Floats, Inputs
 from regard.model.runtime.forward import sigmoid, softplus
+from regard.sequences.log import DAY
 
 MOST_ORDERS = 400
 """Orders beyond which no quantile is looked for: more than one a day for a year."""
@@ -24,6 +25,9 @@ SEASON_DAYS = (30.0, 90.0, 180.0, 365.0)
 
 LEAST_BUSY = 1e-12
 """Expected orders are kept above this, where rounding could make them 0."""
+
+LEAST_DAYS = 1e-9
+"""No time at all, where a logarithm of days is taken."""
 
 LEAST_BEND = 1e-4
 """Nearer to 0 the power is taken as this: its limit is a logarithm."""
@@ -39,7 +43,7 @@ class Tuning:
         rate, shape, value, spread, alive: added to the logarithms of these, of the odds of alive. bend: added to the bend before its tanh.
         sharp: the logarithm of how many times further from `center`, the mean over customers, the logarithm of a rate lies: a head
             that is too sure of who buys often is pulled in.
-        season: how much busier than usual each stretch of SEASON_DAYS is from the model's cut on; empty = as usual.
+        season: how much busier than usual each stretch of SEASON_DAYS is from `cut` (seconds) on; empty = as usual.
     """
 
     rate: float = 0.0
@@ -51,6 +55,7 @@ class Tuning:
     sharp: float = 0.0
     center: float = 0.0
     season: tuple[float, ...] = ()
+    cut: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -125,7 +130,8 @@ class Head:
         """What the networks say of N customers, before any horizon is asked."""
         x = self.inputs(facts)
         age, bought = (facts.age, facts.bought.clip(1)) if self.prior else (facts.age * 0, facts.bought * 0 + 1)
-        return Reading(parts=tuple(_numbers(member, x, age, bought) for member in self.members))
+        since = (facts.asof - self.tuning.cut)[:, None] / DAY
+        return Reading(parts=tuple(_numbers(member, x, age, bought) for member in self.members), since=since)
 
     def forecast(self, facts: Facts, days: Days) -> Forecast:
         """The closed forms at `days`, [K] or [N, K]."""
@@ -133,18 +139,15 @@ class Head:
 
     def at(self, reading: Reading, days: Days) -> Forecast:
         """The closed forms at `days`, [K] or [N, K], of what was read."""
-        ahead, tuning = np.atleast_2d(np.asarray(days, dtype=np.float64)), self.tuning
+        ahead, season = np.atleast_2d(np.asarray(days, dtype=np.float64)), self.tuning.season
         told = self._usual(reading, ahead)
-        if not tuning.season:
-            return told
         # What comes in each stretch is more or less than usual by its factor, so that a longer horizon never holds fewer orders.
-        busy, before = told.busy, self._usual(reading, np.minimum(ahead, SEASON_DAYS[-1])).busy
-        busy = busy - before
-        for end, begin, factor in zip(SEASON_DAYS, (0.0, *SEASON_DAYS), tuning.season, strict=False):
-            until = self._usual(reading, np.minimum(ahead, end)).busy
-            since = self._usual(reading, np.minimum(ahead, begin)).busy if begin else 0.0
-            busy = busy + factor * (until - since)
-        return replace(told, busy=np.maximum(busy, LEAST_BUSY))
+        busy, begin = told.busy, np.maximum(-reading.since, LEAST_DAYS)
+        for end, factor in zip(SEASON_DAYS, season, strict=False):
+            until = np.maximum(end - reading.since, LEAST_DAYS)  # [N, 1], from the question on
+            there = [self._usual(reading, np.minimum(ahead, edge)).busy for edge in (begin, until)]
+            busy, begin = busy + (factor - 1) * (there[1] - there[0]), until
+        return replace(told, busy=np.maximum(busy, LEAST_BUSY)) if season else told
 
     def _usual(self, reading: Reading, ahead: NDArray[np.float64]) -> Forecast:
         """At `ahead`, [K] or [N, K] days, of which none is busier than another."""
@@ -164,13 +167,18 @@ class Head:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reading:
-    """Per member six columns [N, 1]: log rate, log shape, log value, spread before its softplus, log odds of being alive, days of reach."""
+    """parts: per member six columns [N, 1]: log rate, log shape, log value, spread before its softplus, log odds of being alive, days of reach.
+
+    since: float64 [N, 1], days from the season's cut to the question.
+    """
 
     parts: tuple[tuple[Floats, ...], ...]
+    since: NDArray[np.float64]
 
     def take(self, rows: NDArray[Any]) -> Reading:
         """The named customers."""
-        return Reading(parts=tuple(tuple(column[rows] for column in part) for part in self.parts))
+        parts = tuple(tuple(column[rows] for column in part) for part in self.parts)
+        return Reading(parts=parts, since=self.since[rows])
 
 
 def _numbers(w: Mapping[str, Floats], x: Floats, age: Floats, bought: Floats) -> tuple[Floats, ...]:

@@ -154,12 +154,17 @@ class HorizonModel:
         return np.where(chance[:, -1] >= 0.5, met, np.inf)
 
     @property
+    def _asked(self) -> list[Head]:
+        """The heads that answer, those who never ordered included."""
+        return [self.heads[name] for name in {MODEL, *self.answers.values()}]
+
+    @property
     def _wanted_states(self) -> States | None:
-        return self._states if any(self.heads[name].inputs.states for name in self.answers.values()) else None
+        return self._states if any(head.inputs.states for head in self._asked) else None
 
     @property
     def _wanted_about(self) -> Beside | None:
-        columns = [name for answer in self.answers.values() for name in self.heads[answer].inputs.columns]
+        columns = [name for head in self._asked for name in head.inputs.columns]
         return self._about if any(name.startswith(BESIDE) for name in columns) else None
 
     @property
@@ -225,8 +230,8 @@ def _head(name: str, told: Mapping[str, Any], weights: Mapping[str, Floats]) -> 
 
 
 def _tuning(told: Mapping[str, Any]) -> Tuning:
-    numbers = {name: float(told.get(name, 0.0)) for name in vars(Tuning()) if name != "season"}
-    return Tuning(**numbers, season=tuple(float(factor) for factor in told.get("season", ())))
+    numbers = {name: float(told[name]) for name in vars(Tuning()) if name not in ("season", "cut")}
+    return Tuning(**numbers, season=tuple(float(factor) for factor in told["season"]), cut=int(told["cut"]))
 
 
 def _filled(part: NDArray[np.float64], rows: NDArray[np.int64], count: int) -> NDArray[np.float64]:

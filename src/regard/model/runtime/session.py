@@ -52,7 +52,8 @@ class SessionModel:
         runs = asof[some] - past.time[latest] <= self.gap
         some, latest = some[runs], latest[runs]
         if len(some):
-            found[some] = self.told(running(past, latest, target=self.target, gap=self.gap))
+            silence = asof[some] - past.time[latest]
+            found[some] = self.told(running(past, latest, silence, target=self.target, gap=self.gap))
         return found
 
     def told(self, table: Aggregates) -> NDArray[np.float64]:
