@@ -70,6 +70,7 @@ TITLES: dict[str, tuple[str, str]] = {
     "intent_taobao": ("Who buys on the following day: Taobao", "谁会在第二天购买：Taobao"),
     "segments_retail": ("How steady segments are: Online Retail", "客群有多稳定：Online Retail"),
     "segments_demo": ("The same in the simulated shop of the demo", "同上：演示用的模拟商店"),
+    "segments_speed": ("Questions about segments of ten million events", "千万事件规模下的客群查询"),
     "growth": ("How training grows with the log", "训练用时随日志增长的情况"),
     "topk": ("One customer's exact top ten", "一位顾客的精确前十件"),
     "value_cdnow": ("Who spends how much, and who comes back: CDNOW", "谁会花多少钱、谁会再来：CDNOW"),
@@ -179,6 +180,7 @@ _MORE: dict[str, Callable[[Mapping[str, Any], int], str]] = {
     "peers": readme_speed.versus,
     "answers": readme_reasons.reasons,
     "methods": readme_segments.segments,
+    "questions": readme_segments.speed,
 }
 """What only such a result has -> who writes its block."""
 

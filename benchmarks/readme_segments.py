@@ -39,3 +39,35 @@ def segments(result: Mapping[str, Any], column: int) -> str:
         ])  # fmt: skip
     said = _SAID[column].format(days=result["days"], runs=len(result["runs"]), steps=result["steps"])
     return f"{table(lines)}\n\n{said}"
+
+
+_QUESTIONS: dict[str, tuple[str, str]] = {
+    "rule of what was done": ("count of a rule over what was done", "按行为规则计数"),
+    "rule of what is declared": ("count of a rule over what is declared", "按声明属性规则计数"),
+    "rule of what is foreseen": ("count of a rule over what is foreseen", "按预测值规则计数"),
+    "members of a saved rule, as a file": ("members of a saved rule, as a file", "导出已存规则的成员"),
+    "segments of one customer": ("segments of one customer", "一位顾客所属的客群"),
+    "overlap of two": ("overlap of two segments", "两个客群的重叠"),
+}
+
+_ASKED = (
+    ("Question", "again and again, ms", "as a command, s"),
+    ("问题", "持续询问（毫秒）", "作为单个命令（秒）"),
+)
+
+_SHOP = (
+    "Medians, {customers} customers, {events} events. Everybody is looked at once after an ingest or a training: {looking:.0f} s.",
+    "中位数，{customers} 位顾客，{events} 个事件。每次导入或训练之后先整体查看一遍：{looking:.0f} 秒。",
+)
+
+
+def speed(result: Mapping[str, Any], column: int) -> str:
+    """A line of each question about segments of a large shop."""
+    lines = [list(_ASKED[column]), ["---", "---:", "---:"]]
+    for name, told in result["questions"].items():
+        warm, fresh = told["warm_ms"]["median"], told["fresh"]["median_seconds"]
+        lines.append([_QUESTIONS[name][column], f"{warm:.0f}", f"{fresh:.2f}"])
+    said = _SHOP[column].format(
+        customers=f"{result['customers']:,}", events=f"{result['events']:,}", looking=result["looking_seconds"]
+    )
+    return f"{table(lines)}\n\n{said}"

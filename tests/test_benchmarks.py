@@ -255,3 +255,16 @@ def test_who_buys_tomorrow_is_ordered_better_by_a_hundredth() -> None:
 def test_segments_are_stable_and_who_does_nothing_stays(log: str) -> None:
     told = _result(f"segments_{log}")["methods"]["states"]
     assert told["jaccard"]["mean"] >= 0.85 and told["stayed"]["mean"] >= 0.90
+
+
+def test_questions_about_segments_of_ten_million_events_take_a_second() -> None:
+    found = _result("segments_speed")
+    assert found["events"] == 10_000_000 and found["customers"] >= 100_000
+    for name, told in found["questions"].items():
+        assert told["fresh"]["median_seconds"] <= 1.0 and told["warm_ms"]["median"] <= 100, name
+
+
+def test_everybody_has_a_profile_within_a_minute_and_one_within_fifty_milliseconds() -> None:
+    found = _result("profiles")
+    assert found["customers"] >= 100_000 and sum(found["loading"].values()) + found["batch_seconds"] <= 60
+    assert all(told["median_ms"] <= 50 for told in found["one"].values())

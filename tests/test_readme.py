@@ -270,6 +270,15 @@ def test_segments_show_each_way_to_cluster(script: ModuleType) -> None:
     assert "Refitted 7 days later. Seeds: 2, each training of 60 steps." in shown
 
 
+def test_questions_about_segments_are_shown_as_a_server_and_as_a_command_asks_them(script: ModuleType) -> None:
+    told = {"warm_ms": {"median": 46.2}, "fresh": {"median_seconds": 0.985}}
+    result = {
+        "questions": {"overlap of two": told}, "customers": 100_000, "events": 10_000_000, "looking_seconds": 70.1, "command": "c"
+    }  # fmt: skip
+    shown = script.block("segments_speed", result, "en")
+    assert "| overlap of two segments | 46 | 0.98 |" in shown and "10,000,000 events" in shown and "70 s" in shown
+
+
 def test_an_ablation_shows_what_is_kept_before_what_was_tried(script: ModuleType) -> None:
     def row(name: str, kept: bool, mean: float) -> dict[str, Any]:
         change = None if name == "whole" else {"mean": mean - 0.3, "interval": [mean - 0.31, mean - 0.29]}
