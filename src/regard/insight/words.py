@@ -194,12 +194,13 @@ def not_in_catalogue(items: list[str], language: str) -> str:
 def unproven(days: list[int], language: str) -> str:
     """A note about horizons whose chances the last evaluation did not find better than a simple rule.
 
-    >>> unproven([7, 30], "en")
-    'within 7, 30 days: not shown to be better than a simple rule in the last evaluation'
+    >>> unproven([1], "en"), unproven([7, 30], "en")[:18]
+    ('within 1 day: not shown to be better than a simple rule in the last evaluation', 'within 7, 30 days:')
     """
     if language == "zh":
         return f"{'、'.join(map(str, days))} 天内：上次评估未能证明优于简单规则"
-    return f"within {', '.join(map(str, days))} days: not shown to be better than a simple rule in the last evaluation"
+    unit = "day" if days == [1] else "days"
+    return f"within {', '.join(map(str, days))} {unit}: not shown to be better than a simple rule in the last evaluation"
 
 
 def interests_unused(language: str) -> str:
