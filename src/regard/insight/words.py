@@ -200,7 +200,9 @@ def unproven(days: list[int], language: str) -> str:
     if language == "zh":
         return f"{'、'.join(map(str, days))} 天内：上次评估未能证明优于简单规则"
     unit = "day" if days == [1] else "days"
-    return f"within {', '.join(map(str, days))} {unit}: not shown to be better than a simple rule in the last evaluation"
+    return (
+        f"within {', '.join(map(str, days))} {unit}: not shown to be better than a simple rule in the last evaluation"
+    )
 
 
 def interests_unused(language: str) -> str:
