@@ -28,6 +28,7 @@ from regard.errors import ModelError
 from regard.evaluation.intervals import estimate
 from regard.events.engine import cache_of
 from regard.insight.ranker import Ranker
+from regard.model.artefact import FORMAT
 from regard.model.runtime import load
 from regard.sequences.aggregates import Aggregates, aggregate
 from regard.sequences.log import Log
@@ -95,7 +96,7 @@ class _Shop:
         return People.of(log.customers, states=states), People.of(log.customers, states=plain), log
 
     def _fitted(self, cut: int, seed: int) -> Path:
-        folder = self._cache / f"{self._data.version}-{cut}-{self.steps}-{seed}"
+        folder = self._cache / f"{FORMAT}-{self._data.version}-{cut}-{self.steps}-{seed}"
         if not (folder / "complete").exists():
             folder.mkdir(parents=True, exist_ok=True)
             view = view_until(self.log, cut, target=self._data.target(self.log), content_of=self._data.content)
