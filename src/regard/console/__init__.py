@@ -1,0 +1,1 @@
+"""Console: a browser's face on what serving exposes; it renders, and computes nothing."""
