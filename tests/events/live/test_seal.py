@@ -56,6 +56,11 @@ def ids(store: Store) -> Counter[str]:
     return Counter(event[4] for event in (waiting + sealed).elements())
 
 
+def since(store: Store, version: int, customer: str = "ann") -> list[str]:
+    with Tail.open(store.catalog.path) as tail:
+        return [event.event_id for event in tail.since(version, [customer])[customer]]
+
+
 def sent(writer: Writer, *records: dict[str, Any]) -> list[str]:
     return [result.status for result in writer.submit(records).result(30)]
 
@@ -85,17 +90,64 @@ def test_a_seal_is_an_ingest_with_a_report_and_can_be_undone(tmp_path: Path) -> 
         assert read_log(store).events == 3
         assert seal(store) is None
         assert sent(writer, act("a"), act("d")) == ["repeated", "accepted"]
-        with Tail.open(store.catalog.path) as tail:
-            assert (tail.since_seal("ann").version, [one.event_id for one in tail.since_seal("ann").events]) == (
-                1,
-                ["d"],
-            )
+        assert [since(store, 0), since(store, 1)] == [["c", "a", "d"], ["d"]]
     store.undo(1)
+    assert [since(store, 0), since(store, 1), since(store, 2)] == [["c", "a", "d"], ["d"], ["d"]]
     assert ids(store) == Counter(["d"])
     assert store.clock == "clock"
     with Writer(store) as writer:  # what was taken back stays so
         assert sent(writer, act("a")) == ["repeated"]
     assert seal(store).number == 2  # type: ignore[union-attr]
+
+
+def test_every_pinned_version_has_its_own_rest_until_the_seal_after_next(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    file = pa.table(
+        {
+            "customer": ["zoe"], "behaviour": ["purchase"], "item": ["pen"],
+            "time": pa.array([10**15], pa.timestamp("us", "UTC")),
+        }
+    )  # fmt: skip
+    with Writer(store) as writer:
+        sent(writer, act("a", time=1_700_000_001), act("b", time=1_700_000_000), act("other", customer="bob"))
+        store.ingest(file)
+        sent(writer, act("c"))
+        assert [since(store, version) for version in (0, 1)] == [["b", "a", "c"]] * 2
+        seal(store)
+        sent(writer, act("d"))
+        assert [since(store, version) for version in (0, 1, 2)] == [["b", "a", "c", "d"]] * 2 + [["d"]]
+        store.undo(1)
+        assert [since(store, version) for version in (1, 2, 3)] == [["b", "a", "c", "d"], ["d"], ["d"]]
+        seal(store)
+        sent(writer, act("e"))
+    assert [since(store, version) for version in (2, 3, 4)] == [["d", "e"]] * 2 + [["e"]]
+    with pytest.raises(WorkspaceError, match="moved on since version 1"):
+        since(store, 1)
+    with Tail.open(store.catalog.path) as tail:
+        assert (tail.counts().tail, [event.event_id for event in tail.newest(9)]) == (1, ["e"])
+    with catalog.opened(store.catalog.path) as link:
+        assert [row[0] for row in link.execute("SELECT event_id FROM tail ORDER BY seq")] == ["d", "e"]
+
+
+@pytest.mark.parametrize("waiting", [True, False])
+def test_a_tail_from_before_the_watermark_was_kept_goes_on(tmp_path: Path, waiting: bool) -> None:
+    store = Store.create(tmp_path / "shop")
+    with Writer(store) as writer:
+        sent(writer, act("a"))
+        seal(store)
+        sent(writer, *([act("b")] if waiting else []))
+    with catalog.opened(store.catalog.path) as link:
+        link.execute("DROP TABLE sealed")
+        link.execute("DELETE FROM tail WHERE event_id = 'a'")
+    before = seal(store)
+    assert (before is not None) == waiting
+    with Writer(store) as writer:
+        assert sent(writer, act("a"), act("c")) == ["repeated", "accepted"]
+    assert since(store, store.version) == ["c"]
+    with pytest.raises(WorkspaceError, match="moved on"):
+        since(store, 0)
+    assert seal(store).rows == 1  # type: ignore[union-attr]
+    assert ids(store) == Counter("abc" if waiting else "ac")
 
 
 def test_live_parts_stand_beside_those_of_files(tmp_path: Path) -> None:
@@ -245,8 +297,8 @@ def die(*given, **named):
     os.kill(os.getpid(), signal.SIGKILL)
 places = {"rename": (engine, "make_durable"), "commit": (catalog.Catalog, "commit"), "inside": (catalog, "_apply")}
 if sys.argv[2] == "last":
-    leave = seal._leave
-    seal._leave = lambda *given: lambda link: (leave(*given)(link), die())
+    sealed = seal._sealed
+    seal._sealed = lambda *given: lambda link: (sealed(*given)(link), die())
 else:
     setattr(*places[sys.argv[2]], die)
 seal.seal(Store.open(sys.argv[1]))

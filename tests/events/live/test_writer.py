@@ -18,7 +18,7 @@ from regard.errors import InputError, UsageError, WorkspaceError
 from regard.events import catalog
 from regard.events.live import writer as live_writer
 from regard.events.live.tables import prepare
-from regard.events.live.tail import Counts, Since, Tail
+from regard.events.live.tail import Counts, Tail
 from regard.events.live.writer import QueueFullError, Result, Settings, Writer
 from regard.events.store import Store
 from regard.sequences.pack import read_log
@@ -60,13 +60,14 @@ def test_every_record_has_its_result_and_an_id_counts_once(tmp_path: Path) -> No
     with Writer(store) as writer:  # an id is known for good
         assert writer.submit([act("a")]).result(10)[0].status == "repeated"
     with Tail.open(store.catalog.path) as tail:
-        since = tail.since_seal("ann")
-        assert (since.version, [arrived.event_id for arrived in since.events]) == (0, ["a", "b", results[4].event_id])
-        assert since.events[1].fields == {"price": 2.5, "extra": '{"page":"/"}'}
-        assert since.events[2].behaviour == "spin_wheel"
-        assert tail.since_seal("bob") == Since(version=0, events=())
+        since = tail.since(0, ["ann", "bob"])
+        events = since["ann"]
+        assert [arrived.event_id for arrived in events] == ["a", "b", results[4].event_id]
+        assert events[1].fields == {"price": 2.5, "extra": '{"page":"/"}'}
+        assert events[2].behaviour == "spin_wheel"
+        assert since["bob"] == ()
         counts = tail.counts()
-        assert (counts.tail, counts.refused, counts.newest_us) == (3, 1, since.events[2].received_us)
+        assert (counts.tail, counts.refused, counts.newest_us) == (3, 1, events[2].received_us)
         assert [arrived.seq for arrived in tail.newest(2)] == [3, 2]
         assert [arrived.seq for arrived in tail.newest(2, before=2)] == [1]
         (refused,) = tail.refused(10)
@@ -228,7 +229,7 @@ def test_beside_a_tail_the_store_is_as_it_was(tmp_path: Path) -> None:
     )
     store.ingest(events)
     with Tail.open(store.catalog.path) as tail:
-        assert (tail.counts(), tail.since_seal("ann"), tail.refused(9)) == (Counts(), Since(version=1, events=()), [])
+        assert (tail.counts(), tail.since(1, ["ann"]), tail.refused(9)) == (Counts(), {"ann": ()}, [])
         with Writer(store) as writer, store.writing():  # while a file comes in
             writer.submit([act("a")]).result(10)
         assert tail.counts().tail == 1

@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 from regard.events.live.record import Event, Refusal, check
-from regard.events.live.tail import Arrived, Counts, Refused, Since, Tail
+from regard.events.live.tail import Arrived, Counts, Refused, Tail
 from regard.events.live.writer import QueueFullError, Result, Settings, Writer
 
 __all__ = [
-    "Arrived", "Counts", "Event", "QueueFullError", "Refusal", "Refused", "Result", "Settings", "Since", "Tail", "Writer",
-    "check",
+    "Arrived", "Counts", "Event", "QueueFullError", "Refusal", "Refused", "Result", "Settings", "Tail", "Writer", "check",
 ]  # fmt: skip

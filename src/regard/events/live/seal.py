@@ -1,11 +1,12 @@
-"""Sealing: the tail becomes one immutable, sorted part, an ingest like any other, and leaves the tail in the same
+"""Sealing: the tail becomes one immutable, sorted part, an ingest like any other, and counts as sealed in the same
 transaction.
 
-    written part -> fsync -> rename -> fsync of the folder -> {manifest rows, deletion of the range} committed
+    written part -> fsync -> rename -> fsync of the folder -> {manifest rows, watermark} committed
 
-A crash before the commit leaves a file that the manifest does not know, which the next writer collects, and the tail as
-it was. Ids stay known after sealing, and after an undo of what was sealed: a sender's repeat must not bring back what
-was taken back.
+The rows themselves go with the next seal, so that a reader of the version before this one still finds them. A crash
+before the commit leaves a file that the manifest does not know, which the next writer collects, and the tail as it was.
+Ids stay known after sealing, and after an undo of what was sealed: a sender's repeat must not bring back what was taken
+back.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from regard.events.catalog import opened
 from regard.events.engine import Engine, disk_errors, listed, sort_key, sql_type
 from regard.events.enter import enter
 from regard.events.ingest import FileReport, IngestReport, part_path
-from regard.events.live.tables import there
+from regard.events.live.tables import prepare, there
+from regard.events.live.tail import UNSEALED
 from regard.events.read_sql import quoted
 from regard.events.schema import FIELDS, PROVENANCE
 from regard.events.store import Store
@@ -75,6 +77,8 @@ def seal(store: Store, *, settings: Settings | None = None) -> IngestReport | No
     settings = settings or Settings()
     with store.writing(), disk_errors(), Engine(store.folder, threads=settings.threads) as engine:
         began = perf_counter()
+        if store.catalog.live():
+            prepare(store.catalog.path)
         tail = _read(store.catalog.path, settings)
         if tail.num_rows == 0:
             return None
@@ -95,7 +99,7 @@ def seal(store: Store, *, settings: Settings | None = None) -> IngestReport | No
             clock="clock",
             seconds=round(perf_counter() - began, 3),
         )
-        also = _leave(tail["seq"][0].as_py(), tail["seq"][-1].as_py(), part.rows)
+        also = _sealed(tail["seq"][0].as_py(), tail["seq"][-1].as_py(), part.rows)
         return enter(engine, store.catalog, store.config, report, number, [part], clock="clock", also=also)
 
 
@@ -104,7 +108,8 @@ def _read(path: Path, settings: Settings) -> pa.Table:
     batches: list[pa.RecordBatch] = []
     with opened(path) as link:
         if there(link):
-            rows = link.execute(f"SELECT {', '.join(_TAIL.names)} FROM tail ORDER BY seq LIMIT ?", (settings.rows,))
+            select = f"SELECT {', '.join(_TAIL.names)} FROM tail WHERE {UNSEALED} ORDER BY seq LIMIT ?"
+            rows = link.execute(select, (settings.rows,))
             while chunk := rows.fetchmany(settings.chunk):
                 columns = zip(*chunk, strict=True)
                 arrays = [pa.array(column, kind) for column, kind in zip(columns, _TAIL.types, strict=True)]
@@ -127,13 +132,17 @@ def _spread(engine: Engine, tail: pa.Table) -> list[str]:
     return [name for name, count in zip(names, counts, strict=True) if count]
 
 
-def _leave(first: int, last: int, rows: int) -> Callable[[Connection], None]:
-    def delete(link: Connection) -> None:
-        gone = link.execute("DELETE FROM tail WHERE seq BETWEEN ? AND ?", (first, last)).rowcount
-        if gone != rows:
-            raise WorkspaceError(f"{gone} events in the tail where {rows} were sealed", hint="seal it again")
+def _sealed(first: int, last: int, rows: int) -> Callable[[Connection], None]:
+    def mark(link: Connection) -> None:
+        held = link.execute("SELECT count(*) FROM tail WHERE seq BETWEEN ? AND ?", (first, last)).fetchone()[0]
+        if held != rows:
+            raise WorkspaceError(f"{held} events in the tail where {rows} were sealed", hint="seal it again")
+        before = link.execute("SELECT max(seq) FROM sealed").fetchone()
+        link.execute("DELETE FROM tail WHERE seq <= ?", before)
+        link.execute("DELETE FROM sealed WHERE seq < ?", before)
+        link.execute("INSERT INTO sealed SELECT max(version), ? FROM versions", (last,))
 
-    return delete
+    return mark
 
 
 _OWN = ("customer", "behaviour", "item", "time", "event_id")

@@ -22,12 +22,20 @@ CREATE TABLE IF NOT EXISTS refused (
     number INTEGER PRIMARY KEY AUTOINCREMENT, received_us INTEGER NOT NULL, reason TEXT NOT NULL, raw TEXT NOT NULL,
     replayed INTEGER
 );
+CREATE TABLE IF NOT EXISTS sealed (version INTEGER PRIMARY KEY, seq INTEGER NOT NULL);
+INSERT INTO sealed SELECT iif(gone, (SELECT coalesce(max(version), 0) FROM versions), 0), gone FROM (
+    SELECT coalesce(
+        (SELECT min(seq) - 1 FROM tail), (SELECT seq FROM sqlite_sequence WHERE name = 'tail'), 0
+    ) AS gone
+) WHERE NOT EXISTS (SELECT 1 FROM sealed);
 INSERT INTO facts VALUES ('clock', 'clock')
     ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE value = ''
 """
 """tail.seq = order of arrival, never used twice; tail.row = the other fields as JSON; seen.digest = see `record.Event`;
-refused.replayed = when it was sent again, microseconds since 1970 UTC. Live events have times, so a store that knew
-nothing of time until now has a clock from here on.
+refused.replayed = when it was sent again, microseconds since 1970 UTC; sealed: from this version on, the parts hold every
+event up to this seq. There is always a row of it, and no event of the tail is older than its first one; a tail from
+before it was kept has lost what was sealed already. Live events have times, so a store that knew nothing of time until
+now has a clock from here on.
 """
 
 
@@ -48,4 +56,4 @@ def prepare(path: Path) -> None:
 
 def there(link: sqlite3.Connection) -> bool:
     """Whether a catalogue has the live tables."""
-    return link.execute("SELECT 1 FROM sqlite_master WHERE name = 'refused'").fetchone() is not None
+    return link.execute("SELECT 1 FROM sqlite_master WHERE name = 'sealed'").fetchone() is not None

@@ -1,5 +1,7 @@
 """Reading what has arrived and is in no part yet: for the next answer, for the live view, for whoever mends records.
 
+Sealed events stay in the table for one more seal, so that who has pinned a version finds the rest of the truth here.
+
 Nobody's consent is asked here: who looks at a customer asks `Store.consenting` first.
 """
 
@@ -7,12 +9,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from regard.errors import WorkspaceError
 from regard.events.catalog import opened
 from regard.events.live.tables import there
 
@@ -40,19 +43,6 @@ class Arrived:
     time_us: int
     event_id: str
     fields: dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Since:
-    """A customer's events that no part of a version holds.
-
-    Args:
-        version: the manifest's; its parts and these events are all there is, nothing is in both.
-        events: in time order.
-    """
-
-    version: int
-    events: tuple[Arrived, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,33 +98,53 @@ class Tail:
         >>> import tempfile
         >>> from regard.events.store import Store
         >>> with tempfile.TemporaryDirectory() as folder, Tail.open(Store.create(f"{folder}/s").catalog.path) as tail:
-        ...     tail.counts().tail, tail.newest(10), tail.since_seal("C42")
-        (0, [], Since(version=0, events=()))
+        ...     tail.counts().tail, tail.newest(10), tail.since(0, ["C42"])
+        (0, [], {'C42': ()})
         """
         with opened(path) as link:
             yield cls(link)
 
-    def since_seal(self, customer: str) -> Since:
-        """What a customer has done since the newest version's parts were written."""
-        self._link.execute("BEGIN")  # one snapshot for both, or a seal in between would hide or double events
-        try:
-            version = int(self._link.execute("SELECT coalesce(max(version), 0) FROM versions").fetchone()[0])
-            rows = self._rows(f"SELECT {_EVENT} FROM tail WHERE customer = ? ORDER BY time_us, seq", customer)
-        finally:
-            self._link.execute("ROLLBACK")
-        return Since(version=version, events=tuple(_arrived(row) for row in rows))
+    def since(self, version: int, customers: Iterable[str]) -> dict[str, tuple[Arrived, ...]]:
+        """What customers have done that no part of a version holds: its parts and these events are all there is at this
+        moment, and nothing is in both.
+
+        Args:
+            version: of the manifest, as `Store.reading` pins it.
+            customers: ids.
+
+        Returns:
+            For each customer the events in time order; of the same time in order of arrival.
+
+        Raises:
+            WorkspaceError: so much was sealed since that version that its rest is not here any more.
+        """
+        found: dict[str, list[Arrived]] = {customer: [] for customer in customers}
+        asked = json.dumps(list(found))
+        if self._ready():
+            self._link.execute("BEGIN")  # one snapshot for both, or a seal in between would hide events
+            try:
+                mark = self._link.execute("SELECT max(seq) FROM sealed WHERE version <= ?", (version,)).fetchone()[0]
+                rows = [] if mark is None else self._link.execute(_SINCE, (asked, mark)).fetchall()
+            finally:
+                self._link.execute("ROLLBACK")
+            if mark is None:
+                raise WorkspaceError(f"the store has moved on since version {version}", hint="read the store anew")
+            for row in rows:
+                found[row[2]].append(_arrived(row))
+        return {customer: tuple(events) for customer, events in found.items()}
 
     def counts(self) -> Counts:
         """How much waits."""
         found = self._rows(
-            "SELECT (SELECT count(*) FROM tail), (SELECT received_us FROM tail ORDER BY seq DESC LIMIT 1),"
+            f"SELECT (SELECT count(*) FROM tail WHERE {UNSEALED}),"
+            f" (SELECT received_us FROM tail WHERE {UNSEALED} ORDER BY seq DESC LIMIT 1),"
             " (SELECT count(*) FROM refused WHERE replayed IS NULL)"
         )
         return Counts(tail=found[0][0], newest_us=found[0][1], refused=found[0][2]) if found else Counts()
 
     def newest(self, n: int, *, before: int = _LAST) -> list[Arrived]:
         """The latest `n` events by arrival, the latest first; of those with a seq below `before`."""
-        rows = self._rows(f"SELECT {_EVENT} FROM tail WHERE seq < ? ORDER BY seq DESC LIMIT ?", before, n)
+        rows = self._rows(f"SELECT {_EVENT} FROM tail WHERE {UNSEALED} AND seq < ? ORDER BY seq DESC LIMIT ?", before, n)
         return [_arrived(row) for row in rows]
 
     def refused(self, n: int, *, before: int = _LAST) -> list[Refused]:
@@ -149,11 +159,21 @@ class Tail:
         ]
 
     def _rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        self._there = self._there or there(self._link)
-        return self._link.execute(sql, values).fetchall() if self._there else []
+        return self._link.execute(sql, values).fetchall() if self._ready() else []
 
+    def _ready(self) -> bool:
+        self._there = self._there or there(self._link)
+        return self._there
+
+
+UNSEALED = "seq > (SELECT max(seq) FROM sealed)"
+"""SQL of whether no part of the newest version holds a row of the tail, or has ever held it: an undo brings none back."""
 
 _EVENT = "seq, received_us, customer, behaviour, item, time_us, event_id, row"
+_SINCE = (
+    f"SELECT {_EVENT} FROM tail WHERE customer IN (SELECT value FROM json_each(?)) AND seq > ?"
+    " ORDER BY customer, time_us, seq"
+)
 
 
 def _arrived(row: tuple[Any, ...]) -> Arrived:

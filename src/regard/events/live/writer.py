@@ -236,10 +236,12 @@ def _enter(link: sqlite3.Connection, received_us: int, record: Event | Refusal) 
         return Result(status="refused", reason=record.reason)
     if not link.execute("INSERT INTO seen VALUES (?) ON CONFLICT DO NOTHING", (record.digest,)).rowcount:
         return Result(status="repeated", event_id=record.event_id)
+    _keep_event(link, received_us, record)
+    return Result(status="accepted", event_id=record.event_id)
+
+
+def _keep_event(link: sqlite3.Connection, received_us: int, event: Event) -> None:
     link.execute(
         "INSERT INTO tail (received_us, customer, behaviour, item, time_us, event_id, row) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            received_us, record.customer, record.behaviour, record.item, record.time_us, record.event_id, record.row
-        ),
-    )  # fmt: skip
-    return Result(status="accepted", event_id=record.event_id)
+        (received_us, event.customer, event.behaviour, event.item, event.time_us, event.event_id, event.row),
+    )
