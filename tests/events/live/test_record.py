@@ -168,3 +168,8 @@ def test_whatever_is_sent_becomes_something_that_can_be_kept(record: object) -> 
         assert link.execute("SELECT ?, ?, ?, ?, ?, ?", values).fetchone() == values
     assert json.loads(found.row).keys() <= set(FIELD_NAMES)
     assert "" not in (found.customer, found.behaviour, found.item, found.event_id)
+
+
+def test_a_refusal_stays_one() -> None:
+    refused = Refusal(reason="no such call", raw="{}")
+    assert check(refused, now_us=NOW) is refused

@@ -97,7 +97,7 @@ def check(record: object, *, now_us: int, own: Words = (), limits: Limits = LIMI
     here' (`names.MISSING`), is missing, and so is null. An event without an id gets one that nobody can send again.
 
     Args:
-        record: of JSON-like values.
+        record: of JSON-like values; a Refusal, by whoever translated the record from another shape, stays one.
         now_us: when it was received, microseconds since 1970 UTC; also the time of a record without one.
         own: the shop's own words for behaviours.
         limits: how long texts may be.
@@ -108,12 +108,14 @@ def check(record: object, *, now_us: int, own: Words = (), limits: Limits = LIMI
     >>> check({"behaviour": "view_item"}, now_us=0)
     Refusal(reason='no customer', raw='{"behaviour": "view_item"}')
     """
+    if isinstance(record, Refusal):
+        return record
     try:
         if not isinstance(record, Mapping):
             raise _RefusedError("not an object")
         return _event(record, now_us, own, limits)
     except _RefusedError as refused:
-        return Refusal(reason=str(refused), raw=_raw(record, limits))
+        return Refusal(reason=str(refused), raw=raw_of(record, limits=limits))
 
 
 def _event(record: Mapping[str, Any], now_us: int, own: Words, limits: Limits) -> Event:
@@ -238,7 +240,8 @@ def _extra(record: Mapping[str, Any], limits: Limits) -> str:
     return text
 
 
-def _raw(record: object, limits: Limits) -> str:
+def raw_of(record: object, *, limits: Limits = LIMITS) -> str:
+    """A refused record as JSON, as much of it as is kept; '' for what is none."""
     try:
         return json.dumps(record)[: limits.raw]
     except (TypeError, ValueError, RecursionError):
