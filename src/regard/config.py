@@ -44,6 +44,7 @@ class Config:
         not_merchandise: item ids never recommended, beside those found by rule.
         merchandise: item ids the rule took for postage and the like by mistake.
         privacy: 'sensitive': kinds of sensitive columns (SENSITIVE) that may be used; none unless named here.
+        serve: settings of `regard serve`, which checks them.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -59,6 +60,7 @@ class Config:
     not_merchandise: tuple[str, ...] = ()
     merchandise: tuple[str, ...] = ()
     privacy: dict[str, tuple[str, ...]] = field(default_factory=lambda: {"sensitive": ()})
+    serve: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
@@ -140,6 +142,7 @@ def _typed(key: str, value: Any, kind: str, path: Path) -> Any:
         "tuple[str, ...]": isinstance(value, list) and all(isinstance(part, str) for part in value),
         "tuple[int, ...]": isinstance(value, list) and all(isinstance(part, int) for part in value),
         "dict[str, str]": isinstance(value, dict) and all(isinstance(part, str) for part in value.values()),
+        "dict[str, Any]": isinstance(value, dict),
         "dict[str, tuple[str, ...]]": isinstance(value, dict)
         and all(isinstance(part, list) and all(isinstance(name, str) for name in part) for part in value.values()),
     }[kind]

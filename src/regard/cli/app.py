@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from regard import __version__
-from regard.cli import anomalies, ask, explain, learn, pages, profile, segments, store
+from regard.cli import anomalies, ask, explain, learn, pages, profile, segments, serve, store
 from regard.cli.screen import Screen
 from regard.errors import UsageError
 
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (store, learn, anomalies, ask, explain, profile, segments, pages):
+for group in (store, learn, anomalies, ask, explain, profile, segments, pages, serve):
     group.add_to(app)
 
 

@@ -7,6 +7,8 @@ is what the rooms below say. What the report page says as well is in its catalog
 from __future__ import annotations
 
 CHINESE = {
+    # serve
+    "serving {folder} at {address}; stop it with Ctrl+C": "正在 {address} 提供 {folder} 的服务；按 Ctrl+C 停止",
     # shared
     "item": "商品",
     "name": "名称",

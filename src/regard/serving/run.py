@@ -1,0 +1,83 @@
+"""Run: the application in a web server that ends well: answers under way are finished, events that wait are committed."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+
+from regard.errors import WorkspaceError
+from regard.serving.app import create
+from regard.serving.settings import Settings
+from regard.workspace import Workspace
+
+
+def serve(shop: Workspace, settings: Settings, *, ready: Callable[[str], None] | None = None) -> None:
+    """Serve a workspace until SIGTERM or SIGINT.
+
+    Args:
+        shop: the workspace. settings: how it runs. ready: called with the address once it listens.
+
+    Raises:
+        WorkspaceError: the address is taken or cannot be listened on, or the store cannot be opened.
+    """
+    app = create(shop, settings)
+    listening = _bound(settings)
+    host, port = listening.getsockname()[:2]
+    address = f"{'https' if settings.certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=settings.connections,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=max(1, round(settings.stop_seconds)),
+        ssl_certfile=settings.certificate or None,
+        ssl_keyfile=settings.certificate_key or None,
+    )
+    try:
+        _Server(config, lambda: ready(address) if ready is not None else None).run(sockets=[listening])
+    except SystemExit:
+        failed = getattr(app.state, "failed", None)
+        raise failed or WorkspaceError(f"{address} could not be served", hint="look at the lines above") from None
+    finally:
+        listening.close()
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens, and takes a signal to stop as a wish and not as a failure."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+
+
+def _bound(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((settings.host, settings.port))
+    except OSError as error:
+        bound.close()
+        raise WorkspaceError(
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}", hint="choose another --port"
+        ) from None
+    return bound
