@@ -20,7 +20,7 @@ from regard.insight.answer import Plain, Reason
 from regard.insight.candidates import own_items
 from regard.insight.deletion import DELETION, LATEST, TAKEN_BACK, Asking, Effects, delete_each, delete_groups, fewest
 from regard.insight.gradients import INTEGRATED, strongest
-from regard.insight.history import BASKET_BEHAVIOUR, deeds
+from regard.insight.history import BASKET_BEHAVIOUR, Ask, deeds
 from regard.insight.ranker import Ranker
 from regard.insight.shop import Shop
 from regard.sequences.log import Log
@@ -277,10 +277,9 @@ def history_of(shop: Shop, customer: str) -> tuple[Log, NDArray[np.int64]]:
     Raises:
         UsageError: nothing is known of the customer, or nothing can be said.
     """
-    code = shop.log.customers.code(customer)
-    if code < 0 or shop.ranker is None or shop.log.lengths[code] == 0:
+    query = shop.histories([Ask(customer=customer)])
+    if shop.ranker is None or query.events == 0:
         raise UsageError(
             f"nothing is known of customer '{customer}'", hint="regard recommend answers with what is popular"
         )
-    query = shop.log.take(np.array([code]))
     return query, shop.asof(query)

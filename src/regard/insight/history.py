@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.errors import UsageError
+from regard.sequences.arrivals import Arrived, joined, nothing
 from regard.sequences.log import Log
 from regard.sequences.vocabulary import Vocabulary
 
@@ -91,12 +92,15 @@ def _seconds(time: object) -> int | None:
         ) from None
 
 
-def histories(log: Log, asks: Sequence[Ask], now: int, known: tuple[str, ...] | None = None) -> Log:
+def histories(
+    log: Log, asks: Sequence[Ask], now: int, known: tuple[str, ...] | None = None, arrived: Arrived = nothing
+) -> Log:
     """One slice per question: the customer's own events, empty for unknown ones, then the events told with it.
 
     Args:
         log: the shop's log. asks: Q questions. now: seconds, the time of told events that have none.
         known: behaviours that whoever reads the histories understands; None = those of the log.
+        arrived: gives the customers' events that have come since the log was packed.
     """
     codes = np.array([log.customers.code(ask.customer) if ask.customer else -1 for ask in asks], dtype=np.int64)
     if len(log) == 0:
@@ -104,7 +108,10 @@ def histories(log: Log, asks: Sequence[Ask], now: int, known: tuple[str, ...] | 
     else:
         own = log.take(np.maximum(codes, 0))
         own = own.where(np.repeat(codes >= 0, own.lengths))
-    return _append(replace(own, customers=_names(asks)), asks, now, log.behaviours if known is None else known)
+    own = replace(own, customers=_names(asks))
+    if came := arrived([ask.customer for ask in asks if ask.customer]):
+        own = joined(own, [came.get(ask.customer or "", ()) for ask in asks])
+    return _append(own, asks, now, log.behaviours if known is None else known)
 
 
 def _names(asks: Sequence[Ask]) -> Vocabulary:

@@ -102,7 +102,7 @@ def intent(
                     ),
                     fallback_level="model" if known else "base rate",
                     model_version=shop.ranker.version if known and shop.ranker else None,
-                    notes=(*stranger(shop, ask), *(doubt if known else ())),
+                    notes=(*stranger(shop, ask, int(queries.lengths[row])), *(doubt if known else ())),
                     of=of,
                     session=None if not known or np.isnan(now[place[row]]) else float(now[place[row]]),
                 )

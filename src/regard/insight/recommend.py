@@ -190,7 +190,7 @@ def _draft(
     shop: Shop, ask: Ask, queries: Log, row: int, level: Level,
     first: Found | None, allowed: NDArray[np.bool_], n: int,
 ) -> Draft:  # fmt: skip
-    notes = _unknown(shop, ask)
+    notes = _unknown(shop, ask, int(queries.lengths[row]))
     sources: list[str | None] = []
     if first is None and level in ("history", "similar"):
         alike = fallback.by_content(shop, queries, row)
@@ -215,17 +215,20 @@ def _draft(
     return Draft(level=level, found=found, sources=sources, notes=tuple(notes))
 
 
-def stranger(shop: Shop, ask: Ask) -> list[str]:
-    """A note where the question names a customer of whom the log holds nothing."""
-    if ask.customer is None or not shop.log.events:
+def stranger(shop: Shop, ask: Ask, events: int) -> list[str]:
+    """A note where the question names a customer of whom nothing is known.
+
+    Args:
+        shop: any. ask: the question. events: of the history that was found, those told with the question among them.
+    """
+    if ask.customer is None or not shop.log.events or events > len(ask.events):
         return []
-    code = shop.log.customers.code(ask.customer)
-    return [] if code >= 0 and shop.log.lengths[code] else [words.stranger(ask.customer, shop.language)]
+    return [words.stranger(ask.customer, shop.language)]
 
 
-def _unknown(shop: Shop, ask: Ask) -> list[str]:
+def _unknown(shop: Shop, ask: Ask, events: int) -> list[str]:
     """Notes about what the question names and the shop does not know; an empty shop knows nobody, and need not say so."""
-    notes = stranger(shop, ask)
+    notes = stranger(shop, ask, events)
     strange = [event.item for event in ask.events if shop.log.items.code(event.item) < 0]
     if strange:
         notes.append(words.not_in_catalogue(list(dict.fromkeys(strange)), shop.language))

@@ -16,6 +16,7 @@ from regard.errors import UsageError
 from regard.events.schema import NEVER_TARGET
 from regard.insight.history import Ask, histories
 from regard.insight.ranker import Model, Ranker
+from regard.sequences.arrivals import Arrived, nothing
 from regard.sequences.log import DAY, Log
 from regard.sequences.split import ContentOf, default_mask, no_content
 from regard.sequences.view import Content, View
@@ -40,6 +41,7 @@ class Shop:
         table: one row per item of the items table (column `item` and the others), in any order.
         ranker: who scores; None where even counting has nothing to count.
         language: 'en' or 'zh', of reasons and notes.
+        arrived: gives the events that have come since the log was packed; the histories of questions hold them.
     """
 
     log: Log
@@ -48,6 +50,7 @@ class Shop:
     table: pa.Table
     ranker: Ranker | None
     language: str = "en"
+    arrived: Arrived = nothing
 
     @classmethod
     def of(
@@ -59,12 +62,14 @@ class Shop:
         table: pa.Table | None = None,
         ranker: Ranker | None = None,
         language: str = "en",
+        arrived: Arrived = nothing,
     ) -> Shop:
         """A shop from plain parts; no workspace is needed.
 
         Args:
             log: every event. target: behaviours that count as wanting. content_of: item content.
             table: the items table, with a column `item`. ranker: who scores. language: 'en' or 'zh'.
+            arrived: gives what has come since the log was packed.
         """
         table = pa.table({"item": pa.array([], pa.string())}) if table is None else table
         listed = [str(item) for item in table.column("item").to_pylist() if item is not None]
@@ -72,7 +77,15 @@ class Shop:
         if extra:
             items = Vocabulary(pa.array([*log.items.ids.to_pylist(), *extra], pa.string()))
             log = replace(log, items=items, merchandise=np.append(log.merchandise, np.ones(len(extra), dtype=bool)))
-        return cls(log=log, target=target, content_of=content_of, table=table, ranker=ranker, language=language)
+        return cls(
+            log=log,
+            target=target,
+            content_of=content_of,
+            table=table,
+            ranker=ranker,
+            language=language,
+            arrived=arrived,
+        )
 
     def exclude(self, rule: str) -> str:
         """The rule itself, or what the data say where it is '' (see `sequences.split.default_mask`)."""
@@ -198,7 +211,7 @@ class Shop:
     def histories(self, asks: Sequence[Ask], at: int | None = None) -> Log:
         """One slice per question (see `history.histories`)."""
         known = self.ranker.behaviours if self.ranker else None
-        return histories(self.log, asks, self.now if at is None else at, known)
+        return histories(self.log, asks, self.now if at is None else at, known, self.arrived)
 
     def asof(self, queries: Log, at: int | None = None) -> NDArray[np.int64]:
         """int64 [Q], when each question is asked: at `at`, or now; the last event's place where there is no clock."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from regard.errors import ModelError
@@ -18,6 +19,20 @@ Load = Callable[[Path], Model]
 """Reads a model's folder; `regard.model.runtime.load` unless a test says otherwise."""
 
 
+@dataclass(kw_only=True, eq=False)
+class Built:
+    """A shop, and what it was built of.
+
+    Args:
+        version: of the store. models: the registry, the newest first. shop: as it was asked last: what it has computed is
+            kept by the next, which may have another ranker or language.
+    """
+
+    version: int
+    models: tuple[Registered, ...]
+    shop: Shop
+
+
 class Answering:
     """Builds the Shop that answers, and says what a reader should know about it.
 
@@ -27,8 +42,26 @@ class Answering:
 
     def __init__(self, data: Data, models: Models, load: Load) -> None:
         self._data, self._models, self._load = data, models, load
-        self._built: tuple[object, Shop] | None = None
-        self._loaded: dict[str, Model] = {}
+        self._built: Built | None = None
+        self._held = False
+        self._building = RLock()
+        self._rankers: dict[str, Ranker] = {}
+
+    def hold(self) -> None:
+        """From here on answers come from what `refresh` found, whatever happens to the store."""
+        self.refresh()
+        self._held = True
+
+    def let_go(self) -> None:
+        """From here on every question looks for a newer version."""
+        self._held = False
+
+    def refresh(self) -> None:
+        """Read the store and the models anew where they have moved on; questions are answered from the old ones meanwhile."""
+        with self._building:
+            built = self._anew()
+            self._shop(built, None, self._data.config.language)  # a model is read now, and not by the first who asks
+            self._built = built
 
     def shop(self, *, model: str | None = None, language: str | None = None) -> tuple[Shop, tuple[str, ...]]:
         """The shop with a ranker, and notes for whoever reads its answers.
@@ -41,18 +74,31 @@ class Answering:
         Raises:
             ModelError: the named model is missing or damaged.
         """
-        version = self._data.version
-        if self._built is None or self._built[0] != version:
-            self._built = (version, self._plain())
-        shop = self._built[1]
-        language = language or self._data.config.language
-        ranker, notes = self._ranker(shop, model, language)
-        if shop.ranker is not ranker:
-            shop = replace_keeping(shop, ranker=ranker)
-            self._built = (version, shop)
-        return (shop if shop.language == language else replace_keeping(shop, language=language)), notes
+        built = self._built
+        if built is None or not self._held:
+            with self._building:
+                built = self._built = self._anew()
+        return self._shop(built, model, language or self._data.config.language)
 
-    def _plain(self) -> Shop:
+    def _anew(self) -> Built:
+        """What is there now; the shop of before where the store has not moved."""
+        models, built = tuple(self._models.all()), self._built
+        if built is not None and built.version == self._data.version:
+            return replace(built, models=models)
+        while True:
+            version = self._data.version
+            shop = self._plain(version)
+            if version == self._data.version:  # else the log may be of either, and the tail would hide or double events
+                return Built(version=version, models=models, shop=shop)
+
+    def _shop(self, built: Built, model: str | None, language: str) -> tuple[Shop, tuple[str, ...]]:
+        shop = built.shop
+        ranker, notes = self._ranker(built, model, language)
+        if shop.ranker is not ranker or shop.language != language:
+            shop = built.shop = replace_keeping(shop, ranker=ranker, language=language)
+        return shop, notes
+
+    def _plain(self, version: int) -> Shop:
         log = self._data.log()
         return Shop.of(
             log,
@@ -60,15 +106,17 @@ class Answering:
             content_of=self._data.content,
             table=self._data.items(),
             language=self._data.config.language,
+            arrived=self._data.arrived(version),
         )
 
-    def _ranker(self, shop: Shop, name: str | None, language: str) -> tuple[Ranker | None, tuple[str, ...]]:
+    def _ranker(self, built: Built, name: str | None, language: str) -> tuple[Ranker | None, tuple[str, ...]]:
         if name is not None:
-            return self._of(self._models.get(name)), ()
+            known = next((entry for entry in built.models if entry.id == name), None)
+            return self._of(known or self._models.get(name)), ()
         broken: list[tuple[str, str]] = []
-        for entry in self._models.all():
+        for entry in built.models:
             if worse(entry):
-                return self._counting(shop), (words.worse(entry.id, language),)
+                return self._counting(built.shop), (words.worse(entry.id, language),)
             try:
                 ranker = self._of(entry)
             except ModelError as error:
@@ -76,13 +124,15 @@ class Answering:
                 continue
             return ranker, tuple(words.unreadable(lost, why, entry.id, language) for lost, why in broken)
         instead = "计数" if language == "zh" else "counting"
-        return self._counting(shop), tuple(words.unreadable(lost, why, instead, language) for lost, why in broken)
+        return self._counting(built.shop), tuple(words.unreadable(lost, why, instead, language) for lost, why in broken)
 
     def _of(self, entry: Registered) -> Ranker:
-        model = self._loaded.get(entry.id)
-        if model is None:
-            model = self._loaded[entry.id] = self._load(entry.folder)
-        return Ranker(scorer=model, items=model.view_items, behaviours=model.behaviours, version=entry.id)
+        ranker = self._rankers.get(entry.id)
+        if ranker is None:
+            model = self._load(entry.folder)
+            ranker = Ranker(scorer=model, items=model.view_items, behaviours=model.behaviours, version=entry.id)
+            self._rankers[entry.id] = ranker
+        return ranker
 
     def _counting(self, shop: Shop) -> Ranker | None:
         if shop.ranker is not None and shop.ranker.version is None:

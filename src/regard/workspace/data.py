@@ -14,9 +14,11 @@ from regard.config import Config
 from regard.errors import ConsentError
 from regard.sequences.aggregates import Aggregates
 from regard.sequences.anomalies import Anomalies, judge
+from regard.sequences.arrivals import Arrived
 from regard.sequences.log import Log
 from regard.sequences.view import Content
 from regard.sequences.vocabulary import Vocabulary
+from regard.workspace.arriving import Arriving
 from regard.workspace.targets import targets
 
 if TYPE_CHECKING:
@@ -33,13 +35,18 @@ class Data:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._arriving = Arriving(store.catalog.path)
         self._consenting: tuple[int, Vocabulary | None] | None = None
         self._beside: tuple[int, Attributes | None] | None = None
 
     @property
     def version(self) -> int:
         """Changes with every ingest and undo."""
-        return self._store.version
+        return self._arriving.version()
+
+    def arrived(self, version: int) -> Arrived:
+        """What gives the events of customers that no part of this version holds."""
+        return self._arriving.since(version)
 
     @property
     def config(self) -> Config:

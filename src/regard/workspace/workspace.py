@@ -25,6 +25,7 @@ from regard.workspace.consent import named, strangers
 from regard.workspace.data import Data
 from regard.workspace.explained import Explained
 from regard.workspace.learning import TrainReport
+from regard.workspace.living import Living
 from regard.workspace.models import Models
 from regard.workspace.profiled import Profiled
 
@@ -104,7 +105,7 @@ def open(folder: str | Path) -> Workspace:
     return Workspace(path, Store.open(path))
 
 
-class Workspace(Profiled, Explained):
+class Workspace(Profiled, Explained, Living):
     """One shop: its events, its models, its answers. Get one from `regard.open`.
 
     >>> import tempfile, pyarrow
