@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 import regard
@@ -85,8 +86,6 @@ def test_one_explains_what_has_just_arrived(shop: Workspace) -> None:
 
 def test_events_without_times_do_not_live(tmp_path: Path) -> None:
     shop = regard.init(tmp_path / "shop")
-    import pyarrow as pa
-
     shop.ingest(pa.table({"customer": ["a", "a"], "item": ["x", "y"], "behaviour": ["view_item"] * 2}))
     with pytest.raises(UsageError, match="no times"):
         shop.live()

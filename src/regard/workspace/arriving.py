@@ -53,7 +53,7 @@ class Arriving:
 
             with self._asking() as link:
                 found = Tail(link).since(version, customers)
-            return {name: [arrival(row) for row in rows] for name, rows in found.items()}
+            return {name: [arrival(row) for row in rows] for name, rows in found.items() if rows}
 
         return arrived
 

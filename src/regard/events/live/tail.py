@@ -144,7 +144,9 @@ class Tail:
 
     def newest(self, n: int, *, before: int = _LAST) -> list[Arrived]:
         """The latest `n` events by arrival, the latest first; of those with a seq below `before`."""
-        rows = self._rows(f"SELECT {_EVENT} FROM tail WHERE {UNSEALED} AND seq < ? ORDER BY seq DESC LIMIT ?", before, n)
+        rows = self._rows(
+            f"SELECT {_EVENT} FROM tail WHERE {UNSEALED} AND seq < ? ORDER BY seq DESC LIMIT ?", before, n
+        )
         return [_arrived(row) for row in rows]
 
     def refused(self, n: int, *, before: int = _LAST) -> list[Refused]:
