@@ -28,8 +28,7 @@ from regard.events.mapping import Mapping as Columns
 from regard.events.schema import CLOCKS, Clock
 from regard.progress import Progress, Silent
 
-_FOLDERS = ("events", "rejected", "tables", "ids", "cache")
-_PARTS = {"events": "*.parquet*", "rejected": "*.parquet*", "tables": "*.parquet*", "ids": "*.ids*"}
+_FOLDERS = ("events", "rejected", "tables", "cache")
 _WRITER, _READERS = "cache/writer.lock", "cache/readers.lock"
 
 
@@ -285,8 +284,8 @@ class Store:
                 fcntl.flock(readers, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return
-            for name, files in _PARTS.items():
-                for path in (self.folder / name).glob(files):
+            for name in ("events", "rejected", "tables"):
+                for path in (self.folder / name).glob("*.parquet*"):
                     if f"{name}/{path.name}" not in known:
                         path.unlink()
             for spill in (self.folder / "cache").glob("spill-*"):
