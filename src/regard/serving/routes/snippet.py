@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -13,10 +15,12 @@ router = APIRouter(tags=["snippet"])
 _SHORT, _LONG = "public, max-age=3600", "public, max-age=31536000, immutable"
 """An hour, so that a new version of Regard reaches every page within it; a year, because that text never changes."""
 
-_FOUND = {200: {"content": {"text/javascript": {"schema": {"type": "string"}}}, "description": "The script."}}
+_FOUND: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/javascript": {"schema": {"type": "string"}}}, "description": "The script."}
+}
 
 
-@router.get("/regard.js", summary="The script for a shop's page", response_class=Response, responses={**_FOUND})
+@router.get("/regard.js", summary="The script for a shop's page", response_class=Response, responses=_FOUND)
 async def get_script(request: Request) -> Response:
     """The script of this version; pages that ask again within an hour have it still."""
     return _served(request, _SHORT)
