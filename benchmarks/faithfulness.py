@@ -42,6 +42,7 @@ from regard.model.runtime import Runtime
 from regard.sequences.log import Log
 from regard.sequences.ragged import Ragged
 from regard.workspace.data import Data
+from regard.workspace.learning import need_torch
 
 RECOMMENDATION = "recommendation"
 
@@ -83,9 +84,14 @@ def long_ones(folder: str, *, customers: int, seed: int) -> dict[str, Any]:
     shop, _ = shops(folder, seed)
     some = np.flatnonzero(shop.log.lengths > LATEST)
     some = np.sort(np.random.default_rng(seed).permutation(some)[:customers])
-    gradients = Gradients.of(shop, seed=seed)
-    if len(some) == 0 or gradients is None or shop.ranker is None:
+    if len(some) == 0:
         raise ModelError(f"no customer has more than {LATEST} events", hint="ingest a longer log")
+    need_torch("integrated gradients need")
+    gradients = Gradients.of(shop, seed=seed)
+    if gradients is None or shop.ranker is None:
+        raise ModelError(
+            "integrated gradients need a trained model that can be looked into", hint=f"regard train {folder}"
+        )
     queries = shop.log.take(some)
     asof = shop.asof(queries)
     item = top_k(masked(shop.ranker.score(queries, asof), catalogue=queries.merchandise), 1)  # [Q, 1]

@@ -26,9 +26,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machine import hardware
+from regard.events.live.entry import Result
 from regard.events.live.seal import seal
 from regard.events.live.tail import Tail
-from regard.events.live.writer import Result, Writer
+from regard.events.live.writer import Writer
 from regard.events.store import Store
 
 CASES: dict[str, tuple[int, int, bool]] = {

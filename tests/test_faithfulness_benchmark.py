@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks import faithfulness
 
 import regard
-from regard.errors import ModelError
+from regard.errors import MissingExtraError, ModelError
 
 
 def test_every_answer_is_measured_beside_recency_chance_and_mixed_weights(
@@ -42,3 +42,7 @@ def test_every_answer_is_measured_beside_recency_chance_and_mixed_weights(
     assert long["customers"] == 3 and long["command"].endswith("--long --customers 3 --seed 0")
     by_gradients = long["answers"]["recommendation, by integrated gradients"]["all"]
     assert by_gradients["n"] == 3 and set(by_gradients["curves"]) == {"explained", "recency", "random"}
+    monkeypatch.setattr("regard.workspace.learning.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match="integrated gradients need PyTorch") as caught:
+        faithfulness.long_ones(str(shop_folder), customers=3, seed=0)
+    assert "regard[train]" in caught.value.hint

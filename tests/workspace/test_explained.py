@@ -216,6 +216,20 @@ def test_an_id_may_be_a_number_and_rules_wait_for_no_clusters(tmp_path: Path, qu
     assert found.customer == "3" and found.rules == ("buyers",) and len(Registry(shop.folder).fits()) == 1
 
 
+def test_why_there_are_no_clusters_is_said_in_the_readers_language(tmp_path: Path, quick: None) -> None:
+    shop = regard.init(tmp_path / "few")
+    some = events()
+    shop.ingest(some[some["customer"].isin(sorted(set(some["customer"]))[:12])])
+    see(shop)
+    told = {"en": "12 customers are too few for clusters (at least 20; rules need none)"}
+    told["zh"] = "12 位顾客太少，无法聚类（至少需要 20 位；规则客群不受此限）"
+    for language, line in told.items():
+        assert line in shop.segments(language=language).notes
+        with pytest.raises(UsageError, match="there are no clusters") as caught:
+            shop.explain(some["customer"].iloc[0], of="segment:s1", language=language)
+        assert caught.value.hint == line
+
+
 def test_what_drives_a_shop_and_a_segment(shop: regard.Workspace) -> None:
     told = shop.explain(of="intent_7d")
     valid(told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 import regard
+from regard.config import Config
 from regard.errors import InputError, UsageError
 from regard.sequences.view import Split, View
 from regard.workspace import learning
@@ -155,6 +157,35 @@ def test_chances_are_judged_of_whoever_gives_them(tmp_path: Path, fits: Fits, mo
         with pytest.raises(InterruptedError):
             shop.evaluate(days=7)
     assert heads == [False, True]
+
+
+def test_an_evaluation_fits_the_recipe_that_was_trained(
+    tmp_path: Path, fits: Fits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The heads are told of the customers tables and of the session gap, and of those linked only what lies before the cut."""
+    shop = regard.init(tmp_path / "shop", config=Config(session_gap=45))
+    people = pd.DataFrame({"customer": [f"c{n}" for n in range(30)], "children": range(30)})
+    linked = pd.DataFrame({"customer": ["c1"], "other": ["c2"]})
+    shop.ingest(pd.concat([*PAST, *END]), customers=people, edges=linked)
+    plain, told = learning._fit, list[dict[str, Any]]()
+
+    def watched(view: View, **how: Any) -> None:
+        told.append(how)
+        plain(view, **how)
+
+    monkeypatch.setattr(learning, "_fit", watched)
+    shop.train()
+    monkeypatch.setattr(type(shop._load(shop.models.all()[0].folder)), "horizon", object(), raising=False)
+    with suppress(AttributeError):  # what stands in for a head answers nothing
+        shop.evaluate(days=7)
+    trained, judged = told
+    heads = {"ahead", "about", "session_gap"}
+    assert heads <= set(trained) and heads <= set(judged)
+    assert (trained["ahead"], trained["session_gap"]) == (judged["ahead"], judged["session_gap"]) == (True, 45)
+    assert trained["about"].names == judged["about"].names == ("declared:children",)
+    assert trained["about"].links is not None and judged["about"].links is not None
+    cut = pd.Timestamp("2024-03-25").timestamp()
+    assert trained["about"].log.time.max() > cut > judged["about"].log.time.max()
 
 
 def test_what_is_found_of_a_model_without_a_pointer_is_not_kept_as_found_of_the_current_one(

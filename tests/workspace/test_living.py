@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 import regard
-from regard.errors import UsageError
+from regard.errors import InputError, UsageError
 from regard.events.live.seal import seal
 from regard.workspace import Workspace
 
@@ -89,3 +89,18 @@ def test_events_without_times_do_not_live(tmp_path: Path) -> None:
     shop.ingest(pa.table({"customer": ["a", "a"], "item": ["x", "y"], "behaviour": ["view_item"] * 2}))
     with pytest.raises(UsageError, match="no times"):
         shop.live()
+
+
+def test_a_profile_knows_the_newest_event(shop: Workspace) -> None:
+    before = shop.profile("c0").fields["orders"]
+    sent(shop, {"customer": "c0", "behaviour": "purchase", "item": "lamp"})
+    assert shop.profile("c0").fields["orders"].value == before.value + 1
+    assert shop.profile("c1").fields["orders"].value == before.value
+
+
+def test_a_profile_waits_until_somebody_is_known(shop: Workspace) -> None:
+    sent(shop, {"customer": "newcomer", "behaviour": "purchase", "item": "lamp"})
+    with pytest.raises(InputError, match="just arrived"):
+        shop.profile("newcomer")
+    with pytest.raises(InputError, match="no customer"):
+        shop.profile("nobody")

@@ -23,9 +23,9 @@ CATALOG_NAME = "catalog.sqlite"
 LAYOUT = 1
 """Version of the tables below; kept in SQLite's user_version."""
 
-Kind = Literal["events", "covered", "rejected", "items", "customers", "edges", "scores"]
+Kind = Literal["events", "covered", "rejected", "items", "customers", "edges", "scores", "ids"]
 """events = accepted rows; covered = rows that an earlier ingest had already brought (kept so that it can be undone);
-rejected = the rest.
+rejected = rows refused; ids = digests of the ids of live events, no Parquet (see `live.seen`); the rest are tables.
 """
 
 _TABLES = """
@@ -49,7 +49,7 @@ _ROOM = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One immutable Parquet file of the store.
+    """One immutable file of the store, Parquet unless it holds ids.
 
     Args:
         path: relative to the workspace folder.

@@ -26,10 +26,11 @@ def enter(
     parts: Sequence[Part],
     *,
     clock: str,
+    remove: Sequence[str] = (),
     also: Callable[[Connection], None] | None = None,
 ) -> IngestReport:
-    """Make written parts ingest `number`, in one transaction with what is `also` to become true; returns what is now known
-    of it. The caller holds the writer's lock.
+    """Make written parts ingest `number`, in one transaction with the parts to `remove` and what is `also` to become true;
+    returns what is now known of it. The caller holds the writer's lock.
     """
     began, version = perf_counter(), catalog.version()
     live = catalog.parts(version, "events")
@@ -42,8 +43,10 @@ def enter(
     report = replace(report, bots=len(bots), seconds=round(report.seconds + perf_counter() - began, 3))
     new = (number, report.to_json())
     catalog.commit(
-        Change(what=f"ingest {number}", at=report.at, add=parts, ingest=new, bots=bots, clock=clock, also=also)
-    )
+        Change(
+            what=f"ingest {number}", at=report.at, add=parts, remove=remove, ingest=new, bots=bots, clock=clock, also=also
+        )
+    )  # fmt: skip
     return report
 
 

@@ -256,3 +256,12 @@ def behaviour_of(word: str, own: dict[str, str] | None = None) -> str | None:
         if plain(theirs) == key:
             return behaviour
     return BEHAVIOUR_WORDS.get(key)
+
+
+def id_of(name: object) -> str:
+    """An id as the store keeps it.
+
+    >>> id_of(17850.0), id_of(" C1 ")
+    ('17850', 'C1')
+    """
+    return str(int(name) if isinstance(name, float) and name.is_integer() else name).strip()

@@ -28,7 +28,8 @@ from regard.events.mapping import Mapping as Columns
 from regard.events.schema import CLOCKS, Clock
 from regard.progress import Progress, Silent
 
-_FOLDERS = ("events", "rejected", "tables", "cache")
+_FOLDERS = ("events", "rejected", "tables", "ids", "cache")
+_PARTS = {"events": "*.parquet*", "rejected": "*.parquet*", "tables": "*.parquet*", "ids": "*.ids*"}
 _WRITER, _READERS = "cache/writer.lock", "cache/readers.lock"
 
 
@@ -284,8 +285,8 @@ class Store:
                 fcntl.flock(readers, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return
-            for name in ("events", "rejected", "tables"):
-                for path in (self.folder / name).glob("*.parquet*"):
+            for name, files in _PARTS.items():
+                for path in (self.folder / name).glob(files):
                     if f"{name}/{path.name}" not in known:
                         path.unlink()
             for spill in (self.folder / "cache").glob("spill-*"):

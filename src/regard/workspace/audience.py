@@ -35,15 +35,6 @@ def plainly(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and cell[1:2] and cell[1] in FORMULA else cell
 
 
-def id_of(name: object) -> str:
-    """An id as the store keeps it.
-
-    >>> id_of(17850.0), id_of(" C1 ")
-    ('17850', 'C1')
-    """
-    return str(int(name) if isinstance(name, float) and name.is_integer() else name).strip()
-
-
 def joined(reasons: Iterable[str], language: str) -> str:
     """Reasons in one cell."""
     return ("；" if language == "zh" else "; ").join(reasons)

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from regard.customers import segments as room
-from regard.customers.segments import Change, Name, Refit, Segments
+from regard.customers.segments import Change, Name, NoClustersError, Refit, Segments
 from regard.customers.segments.card import spent
 from regard.customers.segments.keeping import Fit, read
-from regard.errors import UsageError
 from regard.insight.answer import Plain
 from regard.workspace.crowd import Crowd
 from regard.workspace.segment_registry import Entry, Registry
@@ -58,14 +57,14 @@ class Clustering:
             return None, [_no_model(self._folder, language)]
         try:
             return self.fit(seen), []
-        except UsageError as error:
-            return None, [str(error)]
+        except NoClustersError as error:
+            return None, [error.told(language)]
 
     def fit(self, seen: Crowd) -> Fit:
         """The fit that holds now: the one kept, or a new one where the store or the model has changed since.
 
         Raises:
-            UsageError: there are too few customers, or all look alike. ModelError: the fit that is kept cannot be read.
+            NoClustersError: there are too few customers, or all look alike. ModelError: the fit that is kept cannot be read.
         """
         model = str(seen.version_of_model)
         entries = self._registry.fits()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from regard.errors import UsageError
+from regard.events.names import id_of
 from regard.insight.explain import Explanation
 from regard.insight.explain_chance import Grounds
 from regard.workspace.answering import Answering
@@ -47,8 +48,6 @@ class Explained(Segmented):
         """
         if customer is None:
             return self._patterns(item, of, segment, model=model, language=language)
-        from regard.workspace.audience import id_of
-
         name = id_of(customer)
         if segment is not None:
             raise UsageError("a customer and a segment at once", hint=f"--of segment:{segment} says why they are in it")
@@ -58,7 +57,7 @@ class Explained(Segmented):
             if item is not None or model is not None:
                 raise UsageError("segments are of no item, and of the newest model alone", hint=f"--of segment:{id}")
             shop, _ = self._answering.shop(language=language)
-            return self._grouped().why(shop, name, id, n=n)
+            return self._grouped(language).why(shop, name, id, n=n)
         shop, _ = self._answering.shop(model=model, language=language)
         return explained(shop, name, item, of, n=n, exclude=exclude or "")
 
@@ -77,11 +76,11 @@ class Explained(Segmented):
         if segment is None:
             ids = self._data.people().customers.ids.to_pylist()
         else:
-            ids = list(self._grouped().members(segment))
+            ids = list(self._grouped(language).members(segment))
         return patterns(shop, of, rows=shop.log.customers.codes(ids), segment=segment)
 
-    def _grouped(self) -> Grouped:
+    def _grouped(self, language: str | None = None) -> Grouped:
         from regard.workspace.membership import Grouped
 
-        seen, roster = self._segmenting.roster()
+        seen, roster = self._segmenting.roster(language)
         return Grouped(seen=seen, roster=roster)

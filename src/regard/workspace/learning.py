@@ -86,10 +86,15 @@ def _fit(view: View, *, ahead: bool = False, **how: Any) -> None:
     (fit_complete if ahead else training.fit)(view, **how)
 
 
-def need_torch() -> None:
+def _heads(data: Data, view: View) -> dict[str, Any]:
+    """What the heads are told beside the view, in training and evaluation alike."""
+    return {"about": data.about(view.log, view.target), "session_gap": data.config.session_gap}
+
+
+def need_torch(who: str = "training needs") -> None:
     """Raises MissingExtraError with the command that installs it, where torch is missing."""
     if importlib.util.find_spec("torch") is None:
-        raise MissingExtraError("training needs PyTorch, which is not installed", hint="pip install 'regard[train]'")
+        raise MissingExtraError(f"{who} PyTorch, which is not installed", hint="pip install 'regard[train]'")
 
 
 def _check(device: str) -> None:
@@ -135,7 +140,7 @@ def train(
     view = view_until(log, _end(log), target=target, content_of=data.content)
     name, folder = models.begin(resume=resume)
     given: dict[str, Any] = {"steps": steps} if steps is not None else {"budget_seconds": allowed}
-    given |= {"about": data.about(log, target), "session_gap": data.config.session_gap}
+    given |= _heads(data, view)
     _fit(view, ahead=True, folder=folder, seed=seed, progress=progress, resume=resume, device=device, **given)
     card = dict(load(folder).card)
     if steps is None and _cut_short(card):
@@ -195,7 +200,7 @@ def evaluate(
     log, split = asked(data, days=days, mask=mask, anomalies=whole)
     if len(split) == 0:
         raise _nobody(split)
-    folder = _kept_in(cache, entry, data.version, split)
+    folder = _kept_in(cache, entry, data, split)
     if not (folder / "complete").exists():
         need_torch()
         shutil.rmtree(folder, ignore_errors=True)
@@ -205,6 +210,7 @@ def evaluate(
         recipe = {"steps": card.get("steps"), "seed": card.get("seed", 0), "mask": split.mask}
         # Chances are judged of whoever gives them: the head where the current model has one, else the encoder.
         ahead = split.view.cut is not None and isinstance(current, Forecasting) and current.horizon is not None
+        recipe |= _heads(data, split.view) if ahead else {}
         _fit(split.view, ahead=ahead, folder=folder, progress=progress, resume=False, **recipe)
         (folder / "complete").touch()
     scorer = load(folder)
@@ -219,12 +225,13 @@ def evaluate(
     return found
 
 
-def _kept_in(cache: Path, entry: Registered, version: int, split: Split) -> Path:
+def _kept_in(cache: Path, entry: Registered, data: Data, split: Split) -> Path:
     """The folder of a fit, named by all that it follows from; the hash of the answers alone does not tell what was hidden."""
-    view = split.view
-    told = repr((FORMAT, split.kind, view.cut, view.target, split.mask, split.hash)).encode()
+    view, config = split.view, data.config
+    heads = (config.session_gap, config.sensitive)
+    told = repr((FORMAT, split.kind, view.cut, view.target, split.mask, split.hash, heads)).encode()
     digest = hashlib.sha256(told + view.log.merchandise.tobytes()).hexdigest()
-    return cache / f"{entry.id}-{version}-{digest[:16]}"
+    return cache / f"{entry.id}-{data.version}-{digest[:16]}"
 
 
 def _nobody(split: Split) -> InputError:

@@ -10,6 +10,7 @@ from typing import TypedDict, Unpack
 from regard.customers import segments as room
 from regard.customers.segments import Lookalike
 from regard.errors import InputError, ModelError
+from regard.events.names import id_of
 from regard.workspace import audience
 from regard.workspace.crowd import Crowd
 from regard.workspace.data import Data
@@ -41,7 +42,7 @@ def lookalike(
     out, language = how.get("out"), how.get("language") or data.config.language
     if seen.ranker is None:
         raise ModelError("a lookalike audience needs a trained model", hint=f"regard train {folder}")
-    asked = audience.seed(Path(seed)) if isinstance(seed, str | Path) else [audience.id_of(name) for name in seed]
+    asked = audience.seed(Path(seed)) if isinstance(seed, str | Path) else [id_of(name) for name in seed]
     if not how.get("known_only"):
         _all_known(asked, seen, data)
     like = room.expand(replace(seen.people, states=seen.states), asked, n, traits=seen.traits, language=language)

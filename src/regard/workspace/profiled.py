@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from regard.events.names import id_of
 from regard.insight.ranker import Model
 from regard.progress import Progress, Silent
 from regard.workspace.answering import Answering
@@ -45,7 +46,7 @@ class Profiled:
             ConsentError: the customer has not consented.
             ModelError: the named model is missing or damaged.
         """
-        return self._profiling.one(str(customer).strip(), model=model, language=language)
+        return self._profiling.one(id_of(customer), model=model, language=language)
 
     def profile_all(self, path: str | Path, *, model: str | None = None, progress: Progress | None = None) -> Written:
         """Everybody's profile into one Parquet file: a row a customer, a column a field.

@@ -11,6 +11,7 @@ from regard.customers.profile import Base, Profile, Written, profile, write
 from regard.customers.profile.base import Foresees
 from regard.errors import InputError, ModelError, UsageError
 from regard.events.store import Store
+from regard.insight.history import Ask
 from regard.insight.ranker import Model
 from regard.insight.shop import Shop
 from regard.progress import Progress
@@ -53,7 +54,7 @@ class Profiling:
         shop, notes = self._answering.shop(model=model, language=language)
         code = shop.log.customers.code(customer)
         if code < 0 or not shop.log.lengths[code]:
-            raise _unknown(shop, customer)
+            raise _new(customer) if shop.histories([Ask(customer=customer)]).events else _unknown(shop, customer)
         base, before = self._bases(shop)
         return profile(
             shop,
@@ -105,6 +106,12 @@ class Profiling:
             with contextlib.suppress(ModelError):
                 found = found or getattr(self._load(entry.folder), "horizon", None)
         return found
+
+
+def _new(customer: str) -> InputError:
+    return InputError(
+        f"the first events of customer '{customer}' have just arrived", hint="ask again when they are sealed"
+    )
 
 
 def _unknown(shop: Shop, customer: str) -> InputError:

@@ -20,6 +20,7 @@ from regard.customers.segments.moves import NOWHERE
 from regard.customers.segments.rfm import CELLS
 from regard.customers.segments.timelines import teller
 from regard.errors import InputError, UsageError
+from regard.events.names import id_of
 from regard.events.store import Store
 from regard.insight.answer import Plain
 from regard.workspace import audience
@@ -156,7 +157,7 @@ class Segmenting:
         Raises:
             ConsentError: the customer has not consented. InputError: nobody has that id.
         """
-        name = audience.id_of(customer)
+        name = id_of(customer)
         self._data.must_consent([name])
         seen = self._crowd()
         row = seen.people.customers.code(name)
@@ -193,18 +194,19 @@ class Segmenting:
         pairs = zip(items["item"].to_pylist(), items["item_name"].to_pylist(), strict=True)
         return {str(item): str(title) for item, title in pairs if title}
 
-    def roster(self) -> tuple[Crowd, Roster]:
-        """Everybody, and who is in which segment.
+    def roster(self, language: str | None = None) -> tuple[Crowd, Roster]:
+        """Everybody, and who is in which segment. language: of its notes; None = the workspace's.
 
         Raises:
             InputError: there is nobody to look at.
         """
         seen = self._crowd()
-        return seen, self._roster(seen)
+        return seen, self._roster(seen, language)
 
-    def _roster(self, seen: Crowd) -> Roster:
+    def _roster(self, seen: Crowd, language: str | None = None) -> Roster:
         rules = {one.name: one for one in self._registry.rules(members=False)}
-        return Roster(seen.people, lambda: self._clustering.tried(seen, self._data.config.language), rules)
+        said = language or self._data.config.language
+        return Roster(seen.people, lambda: self._clustering.tried(seen, said), rules)
 
     def _members(self, seen: Crowd, id: str, language: str) -> tuple[NDArray[np.int64], list[tuple[str, ...]]]:
         """Rows of the members of a segment, int64 [M], and what speaks for each."""

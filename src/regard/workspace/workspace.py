@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast, overload
 from regard import insight
 from regard.config import Config
 from regard.errors import ConfigError, UsageError, WorkspaceError
+from regard.events.names import id_of
 from regard.insight.answer import Answer
 from regard.insight.batch import Batch
 from regard.insight.history import Ask, Given
@@ -258,9 +259,10 @@ class Workspace(Profiled, Explained, Living):
             UsageError: n is below one.
         """
         if customer is not None:
-            self._data.must_consent([str(_id(customer))])
+            customer = id_of(customer)
+            self._data.must_consent([customer])
         said = language or self.config.language
-        return oddities.report(self._data.anomalies(), _id(customer), n, said)
+        return oddities.report(self._data.anomalies(), customer, n, said)
 
     def evaluate(self, *, days: int = 30, mask: str | None = None, progress: Progress | None = None) -> Evaluation:
         """The current model's recipe against every baseline, on events that neither has seen.
@@ -328,7 +330,7 @@ class Workspace(Profiled, Explained, Living):
         if len(names) != 1 and (events or interests):
             raise UsageError("events and interests belong to one customer", hint="ask for one customer at a time")
         told, wished = insight.given(events), tuple(str(wish) for wish in interests)
-        asks = [Ask(customer=_id(name), events=told, interests=wished) for name in names]
+        asks = [Ask(customer=None if name is None else id_of(name), events=told, interests=wished) for name in names]
         withheld = self._data.withheld(ask.customer for ask in asks if ask.customer is not None)
         shop, notes, asked = self._limited(**limits)
         found = insight.recommend(shop, strangers(asks, withheld), n=n, **asked)
@@ -411,11 +413,11 @@ class Workspace(Profiled, Explained, Living):
             ConsentError: one of them has not consented. UsageError: nothing is called as `of` says.
         """
         names = [customers] if isinstance(customers, str | int) else list(customers)
-        self._data.must_consent(str(_id(name)) for name in names)
+        self._data.must_consent(id_of(name) for name in names)
         shop, _ = self._answering.shop(model=model)
         version = shop.ranker.version if shop.ranker else None
         doubted = unproven(self.models.get(version)) if version else set()
-        asks = [Ask(customer=_id(name)) for name in names]
+        asks = [Ask(customer=id_of(name)) for name in names]
         return insight.intent(shop, asks, horizons=days or self.config.horizons, unproven=doubted, of=of)
 
     def report(self, language: str | None = None, *, progress: Progress | None = None) -> Path:
@@ -453,12 +455,3 @@ def _load(folder: Path) -> Model:
     from regard.model import runtime
 
     return runtime.load(folder)
-
-
-def _id(name: object) -> str | None:
-    """An id as the store keeps it: text, without blanks around it, 17850.0 as 17850."""
-    if name is None:
-        return None
-    if isinstance(name, float) and name.is_integer():
-        name = int(name)
-    return str(name).strip()

@@ -57,6 +57,21 @@ def test_none_is_not_the_same_as_unknown(shop: Shop, base: Base) -> None:
     assert "segments" not in profile(shop, Base(shop=shop, at=shop.now), 0).fields
 
 
+def test_nothing_is_said_of_who_came_after_a_rule_was_asked(
+    make_log: Callable[..., Log], shop_with: Callable[[Log], Shop]
+) -> None:
+    came = {"old": 0.0, "new": 30.0, "met": 30.0}
+    shop = shop_with(make_log([(name, "view_item", "a", day) for name, day in came.items()]))
+    members = Ragged.of(
+        [np.array([0]) if name == "met" else np.array([], np.int64) for name in shop.log.customers.ids.to_pylist()]
+    )
+    rule = Segment(id="gold", en="gold", zh="gold", kind="rule", at=START + 25 * DAY)
+    base = Base(shop=shop, at=shop.now).warm()
+    base = base.with_segments(Memberships(segments=(rule,), of=members, known=np.ones(3, dtype=bool)))
+    said = {name: profile(shop, base, shop.log.customers.code(name)).fields["segments"].text for name in came}
+    assert said == {"old": "none", "new": "", "met": "gold"}
+
+
 def test_the_batch_says_the_same(shop: Shop, base: Base) -> None:
     rows = table(shop, base, np.array([2, 0, 1]))["segments"].to_pylist()
     assert rows[0] is None and rows[2] == [] and rows[1] == profile(shop, base, 0).fields["segments"].value

@@ -17,9 +17,10 @@ from regard.config import Config
 from regard.errors import InputError, UsageError, WorkspaceError
 from regard.events import catalog
 from regard.events.live import writer as live_writer
+from regard.events.live.entry import Result
 from regard.events.live.tables import prepare
 from regard.events.live.tail import Counts, Tail
-from regard.events.live.writer import QueueFullError, Result, Settings, Writer
+from regard.events.live.writer import QueueFullError, Settings, Writer
 from regard.events.store import Store
 from regard.sequences.pack import read_log
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from regard.customers.profile.base import Base, Foresees
 from regard.customers.profile.fields import AHEAD, FIELDS
+from regard.insight.history import Ask
 from regard.insight.shop import Shop
 from regard.model.runtime.facts import Facts
 from regard.model.runtime.horizon import Outlook
@@ -70,6 +71,13 @@ class Given:
         if base.at < shop.now and log.clock == "clock":
             log = log.where(log.time <= base.at)
         return cls(shop=shop, base=base, codes=codes, log=log, at=base.at)
+
+    @classmethod
+    def now(cls, shop: Shop, base: Base, code: int) -> Given:
+        """One customer, with what has arrived since the log was packed; everybody else is as the base has them."""
+        log = shop.histories([Ask(customer=shop.log.customers.id(code))])
+        at = max(base.at, int(log.time[-1])) if log.events and log.clock == "clock" else base.at
+        return cls(shop=shop, base=base, codes=np.array([code]), log=log, at=at)
 
     def __len__(self) -> int:
         return len(self.codes)

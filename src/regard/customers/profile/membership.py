@@ -1,5 +1,7 @@
 """Membership: the segments that customers were found in when segments were last looked for. Nothing is worked out here.
 
+So a segment's members are as of its own moment, and of who came later nothing is said, not that they are in none.
+
 Legend: `B` customers of the shop, `S` segments.
 """
 
@@ -62,9 +64,10 @@ def segments(given: Given) -> Iterator[Column]:
         {"id": one.id, "name": one.zh if zh else one.en, "kind": one.kind, "as_of": local(one.at, zone).isoformat()}
         for one in found.segments
     ]
-    own, known = found.of.take(given.codes), found.known[given.codes]
+    at = min(one.at for one in found.segments)
+    by_then = (given.log.time <= at) | (not given.timed)
+    own = found.of.take(given.codes)
+    known = found.known[given.codes] & ((own.lengths > 0) | (given.per_customer(by_then) > 0))
     listed = pa.array(rows, MEMBERSHIP).take(pa.array(own.values))
     values = pa.ListArray.from_arrays(pa.array(own.offsets.astype(np.int32)), listed, mask=pa.array(~known))
-    at = min(one.at for one in found.segments)
-    seen = known[given.owner] & ((given.log.time <= at) | (not given.timed))
-    yield given.column("segments", values, seen, at=at)
+    yield given.column("segments", values, known[given.owner] & by_then, at=at)

@@ -99,7 +99,7 @@ def profile(
         before: everybody at an earlier moment, for what has changed. version: id of the model. currency: of money.
         notes: to stand before those of the profile.
     """
-    given = Given.of(shop, base, np.array([code]))
+    given = Given.now(shop, base, code)
     reader = _Reader(given, shop.language, currency)
     now = columns(given)
     fields = reader.resting({name: reader.read(column) for name, column in now.items()} | reader.next_items())
@@ -108,7 +108,7 @@ def profile(
         earlier = Given.of(shop, before, np.array([code]))
         then = columns(earlier) if earlier.log.events else {}
     return Profile(
-        customer=shop.log.customers.id(code), as_of=reader.moment(base.at), model_version=version, fields=fields,
+        customer=shop.log.customers.id(code), as_of=reader.moment(given.at), model_version=version, fields=fields,
         since=reader.moment(before.at) if before is not None else None,
         changes=changes(now, then, shop.language, currency), notes=(*notes, *_notes(given)), currency=currency,
         language=shop.language,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from regard.customers.segments.attributes import attributes
 from regard.customers.segments.card import Card, Member, cards
-from regard.customers.segments.clusters import Clusters, Settings, cluster
+from regard.customers.segments.clusters import Clusters, NoClustersError, Settings, cluster
 from regard.customers.segments.identity import Change, Refit, Segments, found, refit
 from regard.customers.segments.interests import interests
 from regard.customers.segments.lookalike import Lookalike, expand
@@ -20,7 +20,7 @@ from regard.customers.segments.tgi import Index, Traits, table
 from regard.customers.segments.timelines import Occasion
 
 __all__ = [
-    "Card", "Cell", "Change", "Clusters", "Flow", "Grid", "Index", "Lookalike", "Member", "Moves", "Name", "Occasion",
-    "People", "Refit", "Rule", "Segments", "Settings", "Traits", "attributes", "cards", "cells", "cluster", "counts",
+    "Card", "Cell", "Change", "Clusters", "Flow", "Grid", "Index", "Lookalike", "Member", "Moves", "Name", "NoClustersError",
+    "Occasion", "People", "Refit", "Rule", "Segments", "Settings", "Traits", "attributes", "cards", "cells", "cluster", "counts",
     "expand", "found", "grid", "interests", "members", "names", "refit", "some", "table",
 ]  # fmt: skip

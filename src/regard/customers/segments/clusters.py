@@ -8,14 +8,33 @@ clusters tell the most about a customer (the entropy of the partition).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from regard.customers.segments import words
 from regard.customers.segments.kmeans import kmeans, lloyd, nearest
 from regard.customers.segments.space import Space, spaces
 from regard.errors import UsageError
+
+
+class NoClustersError(UsageError):
+    """The customers cannot be clustered. Errors are English; notes of an answer say it in the reader's language.
+
+    Args: why: language -> the message and the hint.
+    """
+
+    def __init__(self, why: Callable[[str], tuple[str, str]]) -> None:
+        message, hint = why("en")
+        super().__init__(message, hint=hint)
+        self._why = why
+
+    def told(self, language: str) -> str:
+        """Message and hint in one line."""
+        message, hint = self._why(language)
+        return f"{message}（{hint}）" if language == "zh" else f"{message} ({hint})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,16 +108,14 @@ def cluster(states: NDArray[np.float32], settings: Settings | None = None) -> Cl
     """
     how = settings or Settings()
     if len(states) < 2 * how.members:
-        raise UsageError(
-            f"{len(states)} customers are too few for clusters", hint=f"at least {2 * how.members}; rules need none"
-        )
+        raise NoClustersError(lambda language: words.too_few(len(states), 2 * how.members, language))
     random = np.random.default_rng(how.seed)
     rows = np.sort(random.permutation(len(states))[: how.sample])
     few = np.sort(random.permutation(len(states))[: how.screened])
     counts = [count for count in how.counts if count * how.members <= len(few)]
     candidates = [(space, count) for space in spaces(states[rows], how.widths) for count in counts]
     if not candidates:
-        raise UsageError("all customers look alike to the model: there are no clusters", hint="train on more events")
+        raise NoClustersError(words.alike)
     screened = [_tell(_try(space, count, states[few], how.screen, random), how.bar) for space, count in candidates]
     best = np.argsort(-np.array(screened), kind="stable")[: how.finalists]
     trials = []

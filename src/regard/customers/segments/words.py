@@ -29,6 +29,24 @@ def name(words: list[str], spending: float, number: int, language: str) -> str:
     return (f"{level}：{told}" if chinese else f"{level}: {told}") if level else told
 
 
+def too_few(customers: int, least: int, language: str) -> tuple[str, str]:
+    """Why there are no clusters, and what to do.
+
+    >>> too_few(12, 60, "en")
+    ('12 customers are too few for clusters', 'at least 60; rules need none')
+    """
+    if language == "zh":
+        return f"{customers} 位顾客太少，无法聚类", f"至少需要 {least} 位；规则客群不受此限"
+    return f"{customers} customers are too few for clusters", f"at least {least}; rules need none"
+
+
+def alike(language: str) -> tuple[str, str]:
+    """Why there are no clusters, and what to do."""
+    if language == "zh":
+        return "在模型看来所有顾客都相似：没有聚类客群", "用更多事件训练"
+    return "all customers look alike to the model: there are no clusters", "train on more events"
+
+
 def use(spending: float, growth: float, what: str, language: str) -> str:
     """What the segment suits.
 

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+from regard.events.live.entry import Result
 from regard.events.live.record import Event, Refusal, check
 from regard.events.live.tail import Arrived, Counts, Refused, Tail
-from regard.events.live.writer import QueueFullError, Result, Settings, Writer
+from regard.events.live.writer import QueueFullError, Settings, Writer
 
 __all__ = [
     "Arrived", "Counts", "Event", "QueueFullError", "Refusal", "Refused", "Result", "Settings", "Tail", "Writer", "check",

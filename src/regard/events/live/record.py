@@ -86,11 +86,15 @@ class Refusal:
     raw: str
 
 
+Record = Event | Refusal
+"""What a record can turn out to be."""
+
+
 class _RefusedError(Exception):
     """Carries the reason out of a reader."""
 
 
-def check(record: object, *, now_us: int, own: Words = (), limits: Limits = LIMITS) -> Event | Refusal:
+def check(record: object, *, now_us: int, own: Words = (), limits: Limits = LIMITS) -> Record:
     """Check one record.
 
     Names are those of `schema.FIELDS`; what is not known goes to `extra`. A text of blanks, or one that spells 'nothing

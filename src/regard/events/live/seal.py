@@ -3,16 +3,16 @@ transaction.
 
     written part -> fsync -> rename -> fsync of the folder -> {manifest rows, watermark} committed
 
-The rows themselves go with the next seal, so that a reader of the version before this one still finds them. A crash
-before the commit leaves a file that the manifest does not know, which the next writer collects, and the tail as it was.
-Ids stay known after sealing, and after an undo of what was sealed: a sender's repeat must not bring back what was taken
-back.
+The rows themselves are deleted after the next seal, a few at a time, so that a reader of the version before this one
+still finds them. A crash before the commit leaves files that the manifest does not know, which the next writer collects,
+and the tail as it was. The ids go to a file of their own (`seen`).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from regard.events.catalog import opened
 from regard.events.engine import Engine, disk_errors, listed, sort_key, sql_type
 from regard.events.enter import enter
 from regard.events.ingest import FileReport, IngestReport, part_path
+from regard.events.live.seen import clear, gathered
 from regard.events.live.tables import prepare, there
 from regard.events.live.tail import UNSEALED
 from regard.events.read_sql import quoted
@@ -44,11 +45,13 @@ class Settings:
         rows: events of one part; what is beyond waits for the next. Some 200 bytes each pass through memory.
         chunk: rows read at a time, so that only so many are Python objects at once.
         threads: of the query engine. One, since the writer and the answers go on beside it.
+        cleared: rows that leave the live tables in one transaction, for some milliseconds of which live events wait.
     """
 
     rows: int = 500_000
     chunk: int = 10_000
     threads: int = 1
+    cleared: int = 2_000
 
 
 def seal(store: Store, *, settings: Settings | None = None) -> IngestReport | None:
@@ -99,8 +102,15 @@ def seal(store: Store, *, settings: Settings | None = None) -> IngestReport | No
             clock="clock",
             seconds=round(perf_counter() - began, 3),
         )
-        also = _sealed(tail["seq"][0].as_py(), tail["seq"][-1].as_py(), part.rows)
-        return enter(engine, store.catalog, store.config, report, number, [part], clock="clock", also=also)
+        first, last = tail["seq"][0].as_py(), tail["seq"][-1].as_py()
+        ids, older = gathered(store.catalog.path, number, last)
+        report = enter(
+            engine, store.catalog, store.config, report, number, [part, *ids], clock="clock", remove=older,
+            also=_sealed(first, last, part.rows),
+        )  # fmt: skip
+    with suppress(WorkspaceError):  # it is sealed; what cannot be deleted now, the next seal will
+        clear(store.catalog.path, rows=settings.cleared)
+    return report
 
 
 def _read(path: Path, settings: Settings) -> pa.Table:
@@ -137,9 +147,7 @@ def _sealed(first: int, last: int, rows: int) -> Callable[[Connection], None]:
         held = link.execute("SELECT count(*) FROM tail WHERE seq BETWEEN ? AND ?", (first, last)).fetchone()[0]
         if held != rows:
             raise WorkspaceError(f"{held} events in the tail where {rows} were sealed", hint="seal it again")
-        before = link.execute("SELECT max(seq) FROM sealed").fetchone()
-        link.execute("DELETE FROM tail WHERE seq <= ?", before)
-        link.execute("DELETE FROM sealed WHERE seq < ?", before)
+        link.execute("DELETE FROM sealed WHERE seq < (SELECT max(seq) FROM sealed)")
         link.execute("INSERT INTO sealed SELECT max(version), ? FROM versions", (last,))
 
     return mark

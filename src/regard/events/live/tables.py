@@ -1,4 +1,4 @@
-"""The live tables of catalog.sqlite: events that no part holds yet, the ids that count once, what was refused.
+"""The live tables of catalog.sqlite: events that no part holds yet, their ids, what was refused.
 
 They stand beside the manifest and not in it, so that LAYOUT stays what it is: a Regard that knows nothing of them reads
 the workspace as before.
@@ -11,13 +11,16 @@ from pathlib import Path
 
 from regard.events.catalog import opened
 
-_TABLES = """
+LIVE = 2
+"""Version of the tables below; those of an older one are brought up when the next writer or sealer opens them."""
+
+_TABLES = f"""
 CREATE TABLE IF NOT EXISTS tail (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, received_us INTEGER NOT NULL, customer TEXT NOT NULL,
     behaviour TEXT NOT NULL, item TEXT, time_us INTEGER NOT NULL, event_id TEXT NOT NULL, row TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS tail_customer ON tail (customer, time_us, seq);
-CREATE TABLE IF NOT EXISTS seen (digest BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS seen (digest BLOB PRIMARY KEY, seq INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS refused (
     number INTEGER PRIMARY KEY AUTOINCREMENT, received_us INTEGER NOT NULL, reason TEXT NOT NULL, raw TEXT NOT NULL,
     replayed INTEGER
@@ -28,14 +31,20 @@ INSERT INTO sealed SELECT iif(gone, (SELECT coalesce(max(version), 0) FROM versi
         (SELECT min(seq) - 1 FROM tail), (SELECT seq FROM sqlite_sequence WHERE name = 'tail'), 0
     ) AS gone
 ) WHERE NOT EXISTS (SELECT 1 FROM sealed);
+INSERT INTO facts VALUES ('live', '{LIVE}') ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 INSERT INTO facts VALUES ('clock', 'clock')
     ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE value = ''
 """
-"""tail.seq = order of arrival, never used twice; tail.row = the other fields as JSON; seen.digest = see `record.Event`;
-refused.replayed = when it was sent again, microseconds since 1970 UTC; sealed: from this version on, the parts hold every
-event up to this seq. There is always a row of it, and no event of the tail is older than its first one; a tail from
-before it was kept has lost what was sealed already. Live events have times, so a store that knew nothing of time until
-now has a clock from here on.
+"""tail.seq = order of arrival, never used twice; tail.row = the other fields as JSON.
+
+seen = ids of what no file of ids holds yet (`seen`): the digest as in `record.Event`, seq of the event, or for what is no
+event of the next one; 0 for those that were kept here for good until there were such files. refused.replayed = when it
+was sent again, microseconds since 1970 UTC.
+
+sealed: from this version on, the parts hold every event up to this seq. There is always a row, and no event above the
+first one's seq is missing from the tail; a tail from before it was kept has lost what was sealed already.
+
+Live events have times, so a store that knew nothing of time until now has a clock from here on.
 """
 
 
@@ -49,11 +58,21 @@ def prepare(path: Path) -> None:
         if there(link):
             return
         link.execute("BEGIN IMMEDIATE")
+        columns = {name for (name,) in link.execute("SELECT name FROM pragma_table_info('seen')")}
+        if columns == {"digest"}:
+            link.execute("ALTER TABLE seen ADD COLUMN seq INTEGER NOT NULL DEFAULT 0")
         for statement in _TABLES.split(";"):
             link.execute(statement)
         link.execute("COMMIT")
 
 
 def there(link: sqlite3.Connection) -> bool:
-    """Whether a catalogue has the live tables."""
-    return link.execute("SELECT 1 FROM sqlite_master WHERE name = 'sealed'").fetchone() is not None
+    """Whether a catalogue has the live tables as they are today."""
+    row = link.execute("SELECT value FROM facts WHERE name = 'live'").fetchone()
+    return row is not None and int(row[0]) >= LIVE
+
+
+def last_seq(link: sqlite3.Connection) -> int:
+    """Seq of the event that arrived last, whether it is still in the tail or not; 0 before the first."""
+    row = link.execute("SELECT seq FROM sqlite_sequence WHERE name = 'tail'").fetchone()
+    return int(row[0]) if row else 0

@@ -16,35 +16,18 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal
 
 from regard.errors import RegardError, UsageError, WorkspaceError, read_only
 from regard.events.catalog import connected, said, writable
-from regard.events.live.record import Event, Refusal, check
+from regard.events.live.entry import Entry, Result
+from regard.events.live.record import Record, check
+from regard.events.live.seen import Seen
 from regard.events.live.tables import prepare
 from regard.events.store import Store
-
-Status = Literal["accepted", "repeated", "refused"]
-"""accepted = kept, now; repeated = an event of this id is kept already; refused = kept aside with its reason."""
 
 
 class QueueFullError(RegardError):
     """More live events are waiting than may wait; nothing of this batch was taken."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What became of one record.
-
-    Args:
-        status: see `Status`.
-        event_id: its id, also one that was made for it; '' for a refused record.
-        reason: why it was refused, else ''.
-    """
-
-    status: Status
-    event_id: str = ""
-    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +49,7 @@ class Settings:
 @dataclass(slots=True)
 class _Batch:
     received_us: int
-    records: list[Event | Refusal]
+    records: list[Record]
     results: Future[list[Result]]
 
 
@@ -100,6 +83,7 @@ class Writer:
         self._path = store.catalog.path
         self._own = tuple(store.config.behaviours.items())
         self._settings = settings or Settings()
+        self._seen = Seen(store.folder)
         self._link: sqlite3.Connection | None = None
         self._queue: deque[_Batch] = deque()
         self._waiting = 0
@@ -203,7 +187,8 @@ class Writer:
         with said(self._path):
             link = self._connected()
             link.execute("BEGIN IMMEDIATE")
-            results = [[_enter(link, batch.received_us, record) for record in batch.records] for batch in batches]
+            entry = Entry(link, self._seen, [record for batch in batches for record in batch.records])
+            results = [[entry.enter(batch.received_us, record) for record in batch.records] for batch in batches]
             link.execute("COMMIT")
         return results
 
@@ -227,21 +212,3 @@ class Writer:
         if link is not None:
             with suppress(sqlite3.Error):
                 link.close()
-
-
-def _enter(link: sqlite3.Connection, received_us: int, record: Event | Refusal) -> Result:
-    if isinstance(record, Refusal):
-        values = (received_us, record.reason, record.raw)
-        link.execute("INSERT INTO refused (received_us, reason, raw) VALUES (?, ?, ?)", values)
-        return Result(status="refused", reason=record.reason)
-    if not link.execute("INSERT INTO seen VALUES (?) ON CONFLICT DO NOTHING", (record.digest,)).rowcount:
-        return Result(status="repeated", event_id=record.event_id)
-    _keep_event(link, received_us, record)
-    return Result(status="accepted", event_id=record.event_id)
-
-
-def _keep_event(link: sqlite3.Connection, received_us: int, event: Event) -> None:
-    link.execute(
-        "INSERT INTO tail (received_us, customer, behaviour, item, time_us, event_id, row) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (received_us, event.customer, event.behaviour, event.item, event.time_us, event.event_id, event.row),
-    )

@@ -1,0 +1,80 @@
+"""One transaction of live records: each is kept once, or kept aside with its reason."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from regard.events.live.record import Event, Record, Refusal
+from regard.events.live.seen import Seen
+from regard.events.live.tables import last_seq
+
+Status = Literal["accepted", "repeated", "refused"]
+"""accepted = kept, now; repeated = an event of this id is kept already; refused = kept aside with its reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of one record.
+
+    Args:
+        status: see `Status`.
+        event_id: its id, also one that was made for it; '' for a refused record.
+        reason: why it was refused, else ''.
+    """
+
+    status: Status
+    event_id: str = ""
+    reason: str = ""
+
+
+class Entry:
+    """The records of one transaction, entered one after the other.
+
+    Args:
+        link: of the catalogue, in a transaction that writes.
+        seen: the ids of sealed events.
+        records: all that will be entered.
+
+    Raises:
+        WorkspaceError: ids of sealed events cannot be read, so that nothing can be entered.
+    """
+
+    def __init__(self, link: sqlite3.Connection, seen: Seen, records: Iterable[Record]) -> None:
+        self._link = link
+        self._known = seen.known(link, [record.digest for record in records if not isinstance(record, Refusal)])
+        self._seq = last_seq(link)
+
+    def enter(self, received_us: int, record: Record) -> Result:
+        """Keep a record, unless it is known.
+
+        Args:
+            received_us: when it arrived, microseconds since 1970 UTC.
+            record: of `records`.
+        """
+        if isinstance(record, Refusal):
+            return self._refuse(received_us, record)
+        if not self._once(record.digest):
+            return Result(status="repeated", event_id=record.event_id)
+        self._keep(received_us, record)
+        return Result(status="accepted", event_id=record.event_id)
+
+    def _once(self, digest: bytes) -> bool:
+        """Whether an id comes for the first time; from now on it is known."""
+        insert = "INSERT INTO seen VALUES (?, ?) ON CONFLICT DO NOTHING"
+        return digest not in self._known and self._link.execute(insert, (digest, self._seq + 1)).rowcount == 1
+
+    def _refuse(self, received_us: int, refusal: Refusal) -> Result:
+        values = (received_us, refusal.reason, refusal.raw)
+        self._link.execute("INSERT INTO refused (received_us, reason, raw) VALUES (?, ?, ?)", values)
+        return Result(status="refused", reason=refusal.reason)
+
+    def _keep(self, received_us: int, event: Event) -> None:
+        kept = self._link.execute(
+            "INSERT INTO tail (received_us, customer, behaviour, item, time_us, event_id, row)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (received_us, event.customer, event.behaviour, event.item, event.time_us, event.event_id, event.row),
+        )
+        self._seq = kept.lastrowid or 0
