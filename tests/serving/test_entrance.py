@@ -60,7 +60,18 @@ def test_a_key_does_what_its_scope_says_and_no_more(served: Served, scope: str) 
 
 
 @pytest.mark.parametrize(
-    "shown", ["Bearer wrong", "Bearer", "Basic YTpi", "rgd_1", "Bearer rgd_12345678_wrong", "", "Bearer é"]
+    "shown",
+    [
+        "Bearer wrong",
+        "Bearer",
+        "Basic YTpi",
+        "Basic !",
+        "Basic /w==",
+        "rgd_1",
+        "Bearer rgd_12345678_wrong",
+        "",
+        "Bearer é",
+    ],
 )
 def test_a_wrong_key_is_refused_even_where_none_is_needed(client: TestClient, shown: str) -> None:
     refused = client.get("/healthz", headers={"authorization": shown.encode()})
@@ -74,9 +85,17 @@ def test_a_public_key_serves_its_own_pages_only(served: Served) -> None:
     fine = client.post("/test/ingest-public", headers=bearer(text, origin=SHOP))
     assert fine.status_code == 200 and fine.headers["access-control-allow-origin"] == SHOP
     assert "origin" in fine.headers["vary"].lower()
+    assert fine.headers["access-control-expose-headers"] == "retry-after"
     for origin in ({"origin": "https://evil.example"}, {"origin": "null"}, {}):
         refused = client.post("/test/ingest-public", headers=bearer(text, **origin))
         assert told(refused) == (403, "cross-origin") and "access-control-allow-origin" not in refused.headers
+
+
+def test_segments_libraries_show_a_key_as_their_user(served: Served) -> None:
+    client = add(served(address=ELSEWHERE))
+    text = made(client, "ingest")
+    assert client.post("/test/ingest", auth=(text, "")).status_code == 200
+    assert told(client.post("/test/ingest", auth=("", text))) == (401, "no-key")
 
 
 def test_a_page_asks_first(served: Served) -> None:

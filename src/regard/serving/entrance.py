@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
@@ -23,7 +24,7 @@ _MEMORY = b"600"
 class Entrance:
     """Leaves in the scope `regard.caller`.
 
-    A key comes as `Authorization: Bearer KEY`. A public one may also stand in the query as `key`: what a page sends while it
+    A key comes as `Authorization: Bearer KEY`, or as the user of `Basic`, as Segment's libraries show it. A public one may also stand in the query as `key`: what a page sends while it
     is left (`navigator.sendBeacon`) has no headers of its own. A key that is wrong is refused everywhere.
 
     Args:
@@ -74,7 +75,8 @@ def _shown(scope: Scope, headers: dict[bytes, bytes]) -> tuple[str, bool] | None
     said = headers.get(b"authorization")
     if said is not None:
         kind, _, text = said.decode("latin-1").partition(" ")
-        if kind.lower() != "bearer" or not text.strip():
+        text = _user(text) if kind.lower() == "basic" else text
+        if kind.lower() not in ("bearer", "basic") or not text.strip():
             raise Problem(
                 "no-key", detail="the key is not shown as Bearer", hint="Authorization: Bearer KEY", headers=_CHALLENGE
             )
@@ -84,6 +86,14 @@ def _shown(scope: Scope, headers: dict[bytes, bytes]) -> tuple[str, bool] | None
         found = parse_qs(query.decode("latin-1"), max_num_fields=20).get("key", [])
         return (found[0], True) if len(found) == 1 else None
     return None
+
+
+def _user(text: str) -> str:
+    """The user's name of Basic credentials (RFC 7617), '' for none."""
+    try:
+        return base64.b64decode(text.strip(), validate=True).decode("ascii").partition(":")[0]
+    except ValueError:
+        return ""
 
 
 def _of_key(key: Key, origin: str) -> Caller:
@@ -125,7 +135,8 @@ def _shared(send: Send, origin: str) -> Send:
     async def shared(message: Message) -> None:
         if message["type"] == "http.response.start":
             allowed = (b"access-control-allow-origin", origin.encode("latin-1"))
-            message["headers"] = [*message.get("headers", ()), allowed, (b"vary", b"Origin")]
+            told = (b"access-control-expose-headers", b"retry-after")
+            message["headers"] = [*message.get("headers", ()), allowed, told, (b"vary", b"Origin")]
         await send(message)
 
     return shared
