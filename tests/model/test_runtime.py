@@ -14,6 +14,7 @@ import torch
 from regard.evaluation.edit import without
 from regard.model.network import to_tensors
 from regard.model.runtime import Runtime, forward, load
+from regard.model.runtime.picture import layers
 from regard.sequences.batches import assemble, latest
 from regard.sequences.log import DAY, Log
 
@@ -190,6 +191,25 @@ def test_the_picture_of_attention_is_a_share_of_every_event(trained: Any) -> Non
     for customer, picture in enumerate(seen):
         assert picture.shape == (heads, min(log.lengths[customer], trained.loop.network.settings.length))
         assert (picture >= 0).all() and (picture.sum(axis=1) <= 1 + 1e-5).all()
+
+
+def test_a_picture_of_all_layers_shares_the_question_out_among_the_events(trained: Any) -> None:
+    runtime, log = load(trained.folder), trained.view.log
+    for row, picture in enumerate(runtime.pictures(log, asof_of(log))):
+        length = min(int(log.lengths[row]), runtime.parts.settings.length)
+        assert picture.now.shape == (length,) and picture.between.shape == (length, length)
+        assert (picture.now >= 0).all() and abs(picture.now.sum() + picture.unread - 1) < 1e-4
+        assert (np.triu(picture.between) == 0).all(), "an event read itself or a later one"
+
+
+def test_the_last_layer_of_a_picture_is_what_answers_are_made_of(trained: Any) -> None:
+    runtime, log = load(trained.folder), trained.view.log
+    some = log.take(np.flatnonzero(log.lengths > 2)[:3])
+    batch = runtime.batch(some, asof_of(some))
+    found = layers(batch, runtime.parts.weights, runtime.parts.settings)
+    _, _, last = forward.encode(batch, runtime.parts.weights, runtime.parts.settings)
+    assert len(found) == runtime.parts.settings.layers
+    np.testing.assert_allclose(found[-1][:, :, -1:], last, atol=2e-6)
 
 
 def test_an_answer_needs_no_pytorch(trained: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import Annotated
 
 import typer
@@ -33,11 +32,12 @@ def serve(
         typer.Option("--proxy", metavar="ADDRESS", help="A proxy whose forwarded headers are believed."),
     ] = None,
 ) -> None:
-    """Serve the workspace over HTTP: events come in, answers go out.
+    """Serve the workspace over HTTP: events come in, answers go out, and a console for people at /.
 
     Open to this machine only until a key exists. Other settings stand under [serve] in regard.toml.
     """
     import regard
+    from regard.console import attach
     from regard.serving.run import serve as run
     from regard.serving.settings import Settings
 
@@ -46,13 +46,10 @@ def serve(
     settings = Settings.of(flags, os.environ, shop.config.serve)
     say = screen.speak(shop.config.language)
 
-    def ready(address: str, key: str) -> None:
+    def ready(address: str) -> None:
         def people(out: Console) -> None:
             out.print(say("serving {folder} at {address}; stop it with Ctrl+C", folder=folder, address=address))
-            if key:
-                out.print(say("the first admin key, shown this once: {key}", key=key), soft_wrap=True)
 
-        screen.show({"address": address} | ({"key": key} if key else {}), people)
-        sys.stdout.flush()
+        screen.show({"address": address}, people)
 
-    run(shop, settings, ready=ready)
+    run(shop, settings, also=attach, ready=ready)

@@ -1,1 +1,26 @@
 """Console: a browser's face on what serving exposes; it renders, and computes nothing."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+def attach(app: FastAPI) -> None:
+    """Put the console's pages and built files on the server's application, after everything else.
+
+    Args:
+        app: of `serving.app.create`.
+    """
+    from fastapi.staticfiles import StaticFiles
+
+    from regard.console.pages import routers
+
+    folder = Path(str(files("regard.console"))) / "static"
+    app.mount("/assets", StaticFiles(directory=folder), name="assets")
+    for router in routers():
+        app.include_router(router, include_in_schema=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from regard.customers.segments import Lookalike
     from regard.events.store import Store
     from regard.workspace.lookalikes import Finding
+    from regard.workspace.looking import Field
     from regard.workspace.roster import Belonging, Overlap
     from regard.workspace.segmenting import MembersFile, Segmenting, SegmentReport
 
@@ -80,6 +81,16 @@ class Segmented:
             UsageError: there is no such segment.
         """
         return self._segmenting.overlap(first, second)
+
+    def rule_fields(self) -> Sequence[Field]:
+        """What rules of segments can test.
+
+        Raises:
+            InputError: there are no customers.
+        """
+        from regard.workspace.looking import fields
+
+        return fields(self._segmenting.roster()[0].people.profile)
 
     def lookalike(self, seed: str | Path | Iterable[object], n: int = 1000, **how: Unpack[Finding]) -> Lookalike:
         """The n customers most like a seed audience, by where the model sees them.

@@ -27,6 +27,7 @@ from regard.workspace.data import Data
 from regard.workspace.explained import Explained
 from regard.workspace.learning import TrainReport
 from regard.workspace.living import Living
+from regard.workspace.looking import Looked
 from regard.workspace.models import Models
 from regard.workspace.profiled import Profiled
 
@@ -106,7 +107,7 @@ def open(folder: str | Path) -> Workspace:
     return Workspace(path, Store.open(path))
 
 
-class Workspace(Profiled, Explained, Living):
+class Workspace(Profiled, Explained, Living, Looked):
     """One shop: its events, its models, its answers. Get one from `regard.open`.
 
     >>> import tempfile, pyarrow
@@ -213,7 +214,7 @@ class Workspace(Profiled, Explained, Living):
         leave_out_anomalies: bool = False,
         progress: Progress | None = None,
     ) -> TrainReport:
-        """Train a model on all events; it answers from then on, or waits as a candidate where one was promoted.
+        """Train a model on all events; it answers from then on.
 
         Args:
             budget: wall time of everything, seconds or text such as '5m'.

@@ -19,13 +19,13 @@ from regard.model.runtime import forward
 from regard.model.runtime.engine import Engine, engine_of, feed
 from regard.model.runtime.facts import Beside
 from regard.model.runtime.horizon import HorizonModel
+from regard.model.runtime.picture import Picture, pictures, within
 from regard.model.runtime.search import OUT, Array, Catalogue, Questions, best, log_total
 from regard.model.runtime.session import SessionModel
 from regard.sequences.batches import Batch, assemble, latest
 from regard.sequences.covisits import BACK_DECAY
 from regard.sequences.log import Log
 from regard.sequences.ragged import Ragged
-from regard.sequences.remembered import Remembered
 from regard.sequences.vocabulary import Vocabulary
 
 BLOCK_TOKENS = 4_000
@@ -83,7 +83,7 @@ class Runtime:
         self._artefact, self._weights, self._settings = artefact, artefact.weights, artefact.settings
         self.about: Beside | None = None
         """What is known of customers beside their events, where somebody says so before `horizon` is asked."""
-        self._asked, self._remembered = 0, Remembered()
+        self._asked = 0
 
     @property
     def parts(self) -> Artefact:
@@ -137,7 +137,6 @@ class Runtime:
         *,
         allowed: NDArray[np.bool_] | None = None,
         barred: Ragged | None = None,
-        shift: Array | None = None,
     ) -> Best:
         """The n best items of every query: those of a sort of `score`, found without scoring everything, on all cores.
 
@@ -145,14 +144,14 @@ class Runtime:
             queries: Q histories. asof: int64 [Q] seconds. n: items wanted, at least 1.
             allowed: bool [V] candidates; None = all merchandise.
             barred: Q rows of codes that are no candidates for this query, -1 for none.
-            shift: float32 [V], added to the scores before they are compared, not to `total`; None = nothing.
         """
         Q, engine = len(queries), self._engine_for(len(queries))
         found = Best(
             items=np.full((Q, n), -1), scores=np.full((Q, n), -np.inf, np.float32), total=np.empty(Q, np.float32)
         )
-        moved = None if shift is None else self._remembered(self._wide, shift)
-        gate = self._remembered(self._gate, allowed, moved)
+        shut = np.zeros(self._catalogue.places, dtype=np.float32)
+        if allowed is not None:
+            shut[: len(allowed)] = (allowed - np.float32(1)) * -OUT
         gather = self._gatherer(queries, asof)
 
         estimate = self._catalogue.estimate if engine is None else engine.estimate
@@ -163,8 +162,7 @@ class Runtime:
                 if some.start == 0:
                     room = np.empty_like(asked.estimate)
                 found.total[here] = log_total(self._catalogue, asked, room[: len(here)])
-                asked = replace(asked, shift=moved)
-                asked.estimate[:] += gate
+                asked.estimate[:] += shut
                 if barred is not None:
                     own = barred.take(here)
                     asked.estimate[np.repeat(np.arange(len(here)), own.lengths), own.values] = (
@@ -184,19 +182,6 @@ class Runtime:
             with ThreadPoolExecutor(cores()) as pool:
                 list(pool.map(answer, parts))
         return found
-
-    def _wide(self, shift: Array) -> Array:
-        """[W], what is added to the score of each place."""
-        wide = np.zeros(self._catalogue.places, dtype=np.float32)
-        wide[: len(shift)] = shift
-        return wide
-
-    def _gate(self, allowed: NDArray[np.bool_] | None, moved: Array | None) -> Array:
-        """[W], what is added to the estimate of each place: OUT to that of no candidate."""
-        gate = np.zeros(self._catalogue.places, dtype=np.float32) if moved is None else moved.copy()
-        if allowed is not None:
-            gate[: len(allowed)][~allowed] = OUT
-        return gate
 
     def score_of(
         self,
@@ -261,6 +246,15 @@ class Runtime:
             for place, row in enumerate(rows.tolist()):
                 out[row] = seen[place, :, 0, 1 : 1 + lengths[row]]
         return out
+
+    def pictures(self, queries: Log, asof: NDArray[np.int64]) -> list[Picture]:
+        """Where all layers looked, over each history's latest events (see `picture`)."""
+        found: list[Picture | None] = [None] * len(queries)
+        lengths = np.minimum(queries.lengths, self._settings.length)
+        for rows, batch in self._blocks(queries, asof):
+            for row, one in zip(rows.tolist(), pictures(batch, self._weights, self._settings), strict=True):
+                found[row] = within(one, int(lengths[row]))
+        return [one for one in found if one is not None]
 
     def batch(self, queries: Log, asof: NDArray[np.int64]) -> Batch:
         """The histories as the encoder reads them, one question each. asof: int64 [Q] seconds."""

@@ -1,0 +1,15 @@
+"""Pages: one file a screen: what is asked for it, and the addresses under which it is found."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from fastapi import APIRouter
+
+SCREENS = ("home", "welcome", "customers", "customer", "playground")
+"""Modules of this folder, each with a `router`."""
+
+
+def routers() -> list[APIRouter]:
+    """The router of every screen; the last one answers for pages that do not exist."""
+    return [import_module(f"{__name__}.{name}").router for name in (*SCREENS, "missing")]

@@ -1,0 +1,87 @@
+"""Every page of an empty workspace, of one without a model and of a full one; what is escaped; what nobody may see."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+from starlette.testclient import TestClient
+
+STRANGE = 'C/<b>1</b>&"'
+EVIL = "<script>alert(1)</script>"
+
+PAGES = ("/", "/home/alarms", "/home/live", "/customers", "/customers?q=C0", "/customers?odd=1", "/welcome", "/welcome/tick",
+         "/playground", "/playground?ask=1", "/playground?basket=evil/1&exclude=seen")  # fmt: skip
+"""Pages that need no customer."""
+
+
+def one(tab: str = "") -> str:
+    return f"/customer?id={quote(STRANGE, safe='')}&tab={tab or 'now'}"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_page_of_an_empty_workspace(empty: TestClient, language: str) -> None:
+    for path in PAGES:
+        if path == "/customers?odd=1":
+            continue  # nobody is unusual where nobody is
+        page = empty.get(path, headers={"accept-language": language})
+        assert page.status_code == 200, (path, page.text)
+        assert page.headers["content-security-policy"].startswith("default-src 'none'"), path
+
+
+@pytest.mark.parametrize("kind", ["counting", "full"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_page_of_a_shop(kind: str, language: str, request: pytest.FixtureRequest) -> None:
+    client: TestClient = request.getfixturevalue(kind)
+    for path in (*PAGES, *(one(tab) for tab in ("now", "profile", "data"))):
+        page = client.get(path, headers={"accept-language": language})
+        assert page.status_code == 200, (path, page.text)
+        assert EVIL not in page.text and "<b>1</b>" not in page.text, path
+    assert f'lang="{"zh-CN" if language == "zh" else "en"}"' in page.text
+
+
+def test_an_id_of_any_letters_is_found_and_escaped(full: TestClient) -> None:
+    page = full.get("/customers", params={"q": STRANGE}, follow_redirects=False)
+    assert page.status_code == 303
+    assert "C/&lt;b&gt;1&lt;/b&gt;&amp;&#34;" in full.get(page.headers["location"]).text
+
+
+def test_the_newest_event_is_in_the_timeline(full: TestClient) -> None:
+    live = full.app.state.server.live  # type: ignore[attr-defined]
+    live.submit([{"customer": "brand-new", "behaviour": "view_item", "item": "evil/1", "event_id": "e1"}]).result()
+    assert "viewed" in full.get("/customer?id=brand-new").text
+    assert "brand-new" in full.get("/welcome/tick").text
+
+
+def test_where_the_model_looked_is_drawn_with_a_table_beside(full: TestClient) -> None:
+    page = full.get(one()).text
+    assert page.count('class="arc') > 3 and "A picture of the machine at work and not a reason" in page
+
+
+def test_errors_are_pages_that_say_what_to_do(full: TestClient) -> None:
+    lost = full.get("/no/such/page")
+    assert lost.status_code == 404 and "There is no such page" in lost.text and "<nav" in lost.text
+    wrong = full.get("/playground", params={"ask": 1, "filter": "colour = 3"})
+    assert wrong.status_code == 200 and "no column" in wrong.text
+    stranger = full.get("/customer?id=nobody-at-all")
+    assert stranger.status_code == 422 and "no customer" in stranger.text
+    part = full.get("/customer?id=nobody-at-all", headers={"hx-request": "true"})
+    assert "<html" not in part.text and "no customer" in part.text
+
+
+def test_language_and_theme_stay_in_every_link(full: TestClient) -> None:
+    page = full.get("/?lang=zh&theme=dark", headers={"accept-language": "en"}).text
+    assert 'lang="zh-CN" data-theme="dark"' in page
+    assert 'href="/segments?lang=zh&amp;theme=dark"' in page and 'href="/segments"' not in page
+
+
+def test_the_language_is_what_the_browser_asks_for_or_the_workspace_s(full: TestClient) -> None:
+    assert '<html lang="zh-CN"' in full.get("/", headers={"accept-language": "fr, zh-TW;q=0.5, en;q=0.3"}).text
+    assert '<html lang="en"' in full.get("/", headers={"accept-language": "fr"}).text
+
+
+def test_a_sample_fills_an_empty_workspace_and_no_other(empty: TestClient, full: TestClient) -> None:
+    assert empty.post("/welcome/sample", follow_redirects=False).status_code == 303
+    customers = empty.app.state.server.shop.totals().customers  # type: ignore[attr-defined]
+    assert customers > 500 and f">{customers}</a>" in empty.get("/").text
+    assert full.post("/welcome/sample").status_code == 409
