@@ -1,14 +1,15 @@
 # make demo   set everything up and show the whole product on a simulated shop
 # make test   the quick, complete suite: lint, types, layers, tests, a wheel built and imported
-# make check  the slow suites: kill, fault and fuzz runs
-# make web    build what runs in a browser anew, with npm; the built files are committed
+# make check  the slow suites: kill, fault, fuzz and browser runs
+# make snippet  build /regard.js anew from web/snippet (needs Node and npm)
+# make web      build the console's files anew from web/console (needs Node and npm)
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test check web lint types layers wheel format clean
+.PHONY: demo test check lint types layers wheel snippet web format clean
 
 demo: $(STAMP)
 	$(BIN)/regard demo demo
@@ -38,6 +39,12 @@ wheel: $(STAMP)
 	$(BIN)/python -m build --wheel --no-isolation --outdir build/wheel >/dev/null
 	$(BIN)/python -m pip install --quiet --no-deps --no-compile --target build/wheel/site build/wheel/regard-*.whl
 	cd build/wheel && PYTHONPATH=site ../../$(BIN)/python -c "import regard, regard.cli; assert 'build/wheel/site' in regard.__file__.replace(chr(92), '/'), regard.__file__; print('wheel', regard.__version__, 'imports')"
+
+snippet:
+	npm --prefix web/snippet ci
+	npm --prefix web/snippet run check
+	npm --prefix web/snippet test
+	npm --prefix web/snippet run build -- --outfile=../../src/regard/serving/static/regard.js
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -10,7 +10,7 @@ import numpy as np
 from regard.insight import Shop
 from regard.insight.history import Ask
 from regard.insight.recommend import recommend
-from regard.metrics import masked, top_k
+from regard.metrics import masked
 from regard.model.runtime import Best
 from regard.sequences.log import Log
 from regard.sequences.ragged import Ragged
@@ -25,13 +25,19 @@ class Finder:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.pairs, name)
 
-    def best(self, queries: Log, asof: np.ndarray, n: int, *, allowed: np.ndarray, barred: Ragged) -> Best:
+    def best(
+        self, queries: Log, asof: np.ndarray, n: int, *, allowed: np.ndarray, barred: Ragged, shift: np.ndarray | None
+    ) -> Best:
         assert queries.items is self.pairs.view_items and allowed.shape == (len(queries.items),)
         self.asked += len(queries)
         scores = self.pairs.score(queries, asof)
-        items = top_k(masked(scores, catalogue=allowed, blocked=barred), n)
-        found = np.where(items < 0, -np.inf, np.take_along_axis(scores, np.maximum(items, 0), 1))
         total = np.log(np.exp(scores.astype(np.float64)).sum(axis=1))
+        scores = scores if shift is None else scores + shift
+        free = masked(scores, catalogue=allowed, blocked=barred)
+        order = np.pad(np.argsort(-free, axis=1, kind="stable")[:, :n], ((0, 0), (0, max(n - free.shape[1], 0))))
+        here = np.arange(order.shape[1]) < (free > -np.inf).sum(axis=1)[:, None]
+        items = np.where(here, order, -1)
+        found = np.where(items < 0, -np.inf, np.take_along_axis(scores, np.maximum(items, 0), 1))
         return Best(items=items, scores=found.astype(np.float32), total=total.astype(np.float32))
 
 

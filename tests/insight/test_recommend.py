@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from regard.errors import UsageError
 from regard.insight import Ask, Ranker, Shop, given, recommend
-from regard.insight.recommend import BLOCK_CELLS, blocks, top
+from regard.insight.ranker import top
+from regard.insight.recommend import BLOCK_CELLS, blocks
 
 
 def ids(answer) -> list[str]:

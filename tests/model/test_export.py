@@ -23,6 +23,7 @@ from regard.model.settings import Settings
 from regard.sequences.batches import Batch, assemble, latest
 from regard.sequences.log import DAY, Log
 from regard.sequences.ragged import Ragged
+from regard.sequences.remembered import frozen
 from regard.sequences.view import Content
 
 NEAR = {"rtol": 1e-4, "atol": 1e-4}
@@ -140,6 +141,11 @@ def test_the_best_are_those_of_the_scores(trained: Any, engine: str, n: int, mon
     assert all(len(set(row[row >= 0])) == (row >= 0).sum() for row in found.items)
     np.testing.assert_allclose(found.total, total, **NEAR)
     np.testing.assert_array_equal(runtime.best(log, asof, n, allowed=allowed, barred=barred).items, found.items)
+    shift = frozen(random.choice([-9.0, 0.0, 2.0], len(log.items)).astype(np.float32))
+    for _ in range(2):  # the second time what was made of the shift is remembered
+        moved = runtime.best(log, asof, n, allowed=frozen(allowed), barred=barred, shift=shift)
+        np.testing.assert_allclose(moved.scores[:, 0], (scores + shift).max(axis=1), **NEAR)
+        np.testing.assert_allclose(moved.total, total, **NEAR)
 
 
 def test_without_a_filter_all_merchandise_may_be_the_best(trained: Any, engine: str) -> None:

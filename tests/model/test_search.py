@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -64,12 +65,14 @@ def asked_of(asked: dict[str, np.ndarray], estimate: np.ndarray) -> Questions:
     return Questions(estimate=estimate[None].astype(np.float32), **{name: array[None] for name, array in asked.items()})
 
 
-def exactly(catalogue: Catalogue, asked: dict[str, np.ndarray], items: np.ndarray) -> np.ndarray:
-    question = asked_of(asked, np.empty(0))
+def exactly(catalogue: Catalogue, asked: dict[str, np.ndarray] | Questions, items: np.ndarray) -> np.ndarray:
+    question = asked if isinstance(asked, Questions) else asked_of(asked, np.empty(0))
     return catalogue.exact(question, np.zeros(len(items), dtype=np.int64), items)
 
 
-def sort(catalogue: Catalogue, asked: dict[str, np.ndarray], candidates: np.ndarray, n: int) -> tuple[Any, Any]:
+def sort(
+    catalogue: Catalogue, asked: dict[str, np.ndarray] | Questions, candidates: np.ndarray, n: int
+) -> tuple[Any, Any]:
     """The reference: score everything exactly, sort, lower codes first among equals."""
     scores = exactly(catalogue, asked, candidates)
     order = np.argsort(-scores, kind="stable")[:n]
@@ -80,17 +83,20 @@ def sort(catalogue: Catalogue, asked: dict[str, np.ndarray], candidates: np.ndar
 @given(
     seed=st.integers(0, 10_000), V=st.integers(1, 700), D=st.integers(1, 9), C=st.integers(1, 3), n=st.integers(1, 40),
     kind=st.sampled_from(["any", "ties", "zeros"]), open_share=st.sampled_from([0.0, 0.02, 0.5, 1.0]), codes=st.booleans(),
+    shifted=st.booleans(),
 )  # fmt: skip
 def test_the_best_are_those_of_a_plain_sort(
-    seed: int, V: int, D: int, C: int, n: int, kind: str, open_share: float, codes: bool
+    seed: int, V: int, D: int, C: int, n: int, kind: str, open_share: float, codes: bool, shifted: bool
 ) -> None:
     catalogue, asked, merchandise = case(seed, V, D, C, kind)
     rounded = Rounded(catalogue.items, catalogue.places) if codes else None
     estimate = by_products(catalogue, asked) if rounded is None else by_codes(catalogue, asked, rounded)
     closed = np.random.default_rng(seed + 1).random(V) >= open_share
-    estimate[:V][closed] = OUT
-    places, scores = best(catalogue, asked_of(asked, estimate), n, rounded)
-    wanted, values = sort(catalogue, asked, np.flatnonzero(merchandise & ~closed), n)
+    shift = np.random.default_rng(seed + 2).choice([-7.0, 0.0, 0.7], catalogue.places).astype(np.float32)
+    question = replace(asked_of(asked, estimate + shift), shift=shift) if shifted else asked_of(asked, estimate)
+    question.estimate[0, :V][closed] = OUT
+    places, scores = best(catalogue, question, n, rounded)
+    wanted, values = sort(catalogue, question, np.flatnonzero(merchandise & ~closed), n)
     np.testing.assert_array_equal(places[0], np.append(wanted, np.full(n - len(wanted), -1)))
     np.testing.assert_array_equal(scores[0], np.append(values, np.full(n - len(values), -np.inf)))
 
@@ -149,7 +155,10 @@ def test_several_questions_at_once_are_answered_as_each_alone(n: int) -> None:
         questions.append(asked_of(asked, estimate))
         alone.append(best(catalogue, questions[-1], n, rounded))
     together = Questions(
-        **{name: np.concatenate([vars(one)[name] for one in questions]) for name in vars(questions[0])}
+        **{
+            name: np.concatenate([vars(one)[name] for one in questions])
+            for name in ("state", "share", "extra", "estimate")
+        }
     )
     places, scores = best(catalogue, together, n, rounded)
     np.testing.assert_array_equal(places, np.concatenate([one[0] for one in alone]))

@@ -78,6 +78,15 @@ def test_what_chance_could_have_made_is_drawn_to_one() -> None:
     assert season(steady(), seen(shop(None, customers=30), YEAR + 180), 60) == ()
 
 
+def test_a_step_no_larger_than_its_doubt_is_none() -> None:
+    log = shop(None, customers=250)
+    found = []
+    for seed in range(4):
+        rare = log.where(np.random.default_rng(seed).random(log.events) < 0.1)  # some seventy orders in a month
+        found += season(steady(), seen(rare, YEAR + 180), 60)
+    assert np.mean(np.array(found) == 1.0) > 0.4 and max(found) < 1.6 and min(found) > 1 / 1.6
+
+
 def test_a_log_of_little_more_than_a_year_says_nothing_and_the_future_is_not_read() -> None:
     log = shop((180, 210))
     assert season(steady(), seen(log, YEAR + 100), 60) == ()

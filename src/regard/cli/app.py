@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from regard import __version__
-from regard.cli import anomalies, ask, explain, learn, pages, profile, segments, serve, store
+from regard.cli import admin, anomalies, ask, explain, learn, pages, profile, segments, serve, store
 from regard.cli.screen import Screen
 from regard.errors import UsageError
 
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (store, learn, anomalies, ask, explain, profile, segments, pages, serve):
+for group in (store, learn, anomalies, ask, explain, profile, segments, pages, serve, admin):
     group.add_to(app)
 
 
@@ -64,4 +64,5 @@ def run(arguments: list[str] | None = None) -> None:
 
 
 def _verbs() -> set[str]:
-    return {str(command.name or getattr(command.callback, "__name__", "")) for command in app.registered_commands}
+    names = {str(command.name or getattr(command.callback, "__name__", "")) for command in app.registered_commands}
+    return names | {str(group.name) for group in app.registered_groups}

@@ -9,6 +9,16 @@ from __future__ import annotations
 CHINESE = {
     # serve
     "serving {folder} at {address}; stop it with Ctrl+C": "正在 {address} 提供 {folder} 的服务；按 Ctrl+C 停止",
+    "the first admin key, shown this once: {key}": "首个管理密钥，仅显示这一次：{key}",
+    # admin
+    "key": "密钥",
+    "allows": "权限",
+    "pages": "网页来源",
+    "last used (UTC)": "最近使用（UTC）",
+    "revoked": "已吊销",
+    "no keys: only this machine is let in": "还没有密钥：只有本机可以访问",
+    "key {prefix} for {scopes}; its text, shown this once:": "密钥 {prefix}，权限 {scopes}；全文仅显示这一次：",
+    "key {prefix} lets in no more": "密钥 {prefix} 已吊销，立即生效",
     # shared
     "item": "商品",
     "name": "名称",

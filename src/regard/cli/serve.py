@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -46,10 +47,13 @@ def serve(
     settings = Settings.of(flags, os.environ, shop.config.serve)
     say = screen.speak(shop.config.language)
 
-    def ready(address: str) -> None:
+    def ready(address: str, key: str) -> None:
         def people(out: Console) -> None:
             out.print(say("serving {folder} at {address}; stop it with Ctrl+C", folder=folder, address=address))
+            if key:
+                out.print(say("the first admin key, shown this once: {key}", key=key), soft_wrap=True)
 
-        screen.show({"address": address}, people)
+        screen.show({"address": address} | ({"key": key} if key else {}), people)
+        sys.stdout.flush()
 
     run(shop, settings, also=attach, ready=ready)

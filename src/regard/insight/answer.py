@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-Level = Literal["model", "counting", "history", "similar", "interests", "recent popularity", "popularity", "new"]
+Level = Literal[
+    "model", "counting", "history", "similar", "interests", "recent popularity", "popularity", "new", "pinned"
+]
 """Where an answer comes from, most personal first.
 
 - model: the trained model reads a known customer's own history.
@@ -19,6 +21,7 @@ Level = Literal["model", "counting", "history", "similar", "interests", "recent 
 - interests: a new customer's declared interests.
 - recent popularity, popularity: nothing is known of the customer; what others want, lately or ever.
 - new: nothing has been wanted yet; what is in the catalogue.
+- pinned: of an item, never of an answer: a scenario gives it its place.
 """
 
 
@@ -37,7 +40,7 @@ class Reason:
 
     Args:
         text: the reason in one readable line, in the language that was asked for.
-        kind: 'event' (something the customer did), 'similar', 'interest', 'popularity' or 'new'.
+        kind: 'event' (something the customer did), 'similar', 'interest', 'popularity', 'new' or 'pinned'.
         effect: for 'event', by how much the item's score falls when the event is deleted; None for the other kinds.
         behaviour, item, name: of the event.
         time: of the latest such event, ISO 8601 in the shop's zone; None without a clock, or where it was told with the

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from regard.events import filter as filters
 from regard.insight.shop import Shop
 from regard.sequences.log import Log
 
@@ -20,7 +19,7 @@ def candidates(
     allow: Sequence[str] | None = None,
     deny: Sequence[str] = (),
 ) -> NDArray[np.bool_]:
-    """bool [V]: merchandise that every condition lets through.
+    """bool [V], not to be written to: merchandise that every condition lets through.
 
     Args:
         shop: the catalogue.
@@ -33,10 +32,12 @@ def candidates(
     Raises:
         UsageError: the filter cannot be read or names an unknown column.
     """
-    allowed = shop.log.merchandise.copy()
+    allowed = shop.log.merchandise
     if filter:
-        rows = filters.mask(filters.parse(filter), shop.table)
-        allowed &= np.append(np.asarray(rows, dtype=bool), False)[shop.table_row]
+        allowed = shop.remembered(np.logical_and, allowed, shop.meets(filter))
+    if stock is None and allow is None and not deny:
+        return allowed
+    allowed = allowed.copy()
     if stock is not None:
         left = [item for item, units in stock.items() if units > 0] if isinstance(stock, Mapping) else list(stock)
         allowed &= _named(shop, left)

@@ -23,20 +23,30 @@ GENERAL: tuple[Level, ...] = ("recent popularity", "popularity", "new")
 def general(shop: Shop, level: Level) -> NDArray[np.float32]:
     """float32 [V], the same for everybody."""
     if level == "new":
-        newest = np.where(shop.first_seen == np.iinfo(np.int64).max, np.inf, shop.first_seen.astype(np.float64))
-        rank = np.empty(len(newest), dtype=np.float32)
-        rank[np.argsort(newest, kind="stable")] = np.arange(len(newest), dtype=np.float32)
-        return rank
-    count = (shop.recent_popularity if level == "recent popularity" else shop.popularity).astype(np.float32)
+        scores: NDArray[np.float32] = shop.remembered(_newness, shop.first_seen)
+    else:
+        scores = shop.remembered(_counted, shop.recent_popularity if level == "recent popularity" else shop.popularity)
+    return scores
+
+
+def _newness(first_seen: NDArray[np.int64]) -> NDArray[np.float32]:
+    rank = np.empty(len(first_seen), dtype=np.float32)
+    rank[np.argsort(first_seen, kind="stable")] = np.arange(len(first_seen), dtype=np.float32)
+    return rank
+
+
+def _counted(count: NDArray[np.int64]) -> NDArray[np.float32]:
     return np.where(count > 0, count, -np.inf).astype(np.float32)
 
 
 def general_level(shop: Shop) -> Level:
     """The first general level that has something to say."""
-    for level in GENERAL[:-1]:
-        if (general(shop, level) > -np.inf).any():
-            return level
-    return "new"
+    known = (level for level in GENERAL[:-1] if shop.remembered(_any, general(shop, level)))
+    return next(known, "new")
+
+
+def _any(scores: NDArray[np.float32]) -> bool:
+    return bool((scores > -np.inf).any())
 
 
 def general_reason(shop: Shop, level: Level, item: int) -> Reason:

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from regard.evaluation.baselines import OwnDecayed
 from regard.evaluation.scorer import Scorer
-from regard.metrics import masked, top_k
+from regard.metrics import masked
 from regard.model.runtime import Best
 from regard.model.runtime.horizon import HorizonModel
 from regard.model.runtime.session import SessionModel
 from regard.sequences.log import Log
 from regard.sequences.ragged import Ragged
+from regard.sequences.remembered import Remembered, frozen
 from regard.sequences.split import view_until
 from regard.sequences.vocabulary import Vocabulary
 
@@ -88,9 +89,20 @@ class Searching(Protocol):
     """A scorer that finds the best items without handing out all scores."""
 
     def best(
-        self, queries: Log, asof: NDArray[np.int64], n: int, *, allowed: NDArray[np.bool_], barred: Ragged
+        self,
+        queries: Log,
+        asof: NDArray[np.int64],
+        n: int,
+        *,
+        allowed: NDArray[np.bool_],
+        barred: Ragged,
+        shift: NDArray[np.float32] | None,
     ) -> Best:
-        """The n best (see `model.runtime.Best`). allowed: bool [V]. barred: Q rows of codes, -1 for none, no candidates for this query."""
+        """The n best (see `model.runtime.Best`).
+
+        allowed: bool [V]. barred: Q rows of codes, -1 for none, no candidates for this query. shift: float32 [V], added to the
+        scores before they are compared, not to `total`; None = nothing.
+        """
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -109,6 +121,7 @@ class Ranker:
     behaviours: tuple[str, ...]
     version: str | None = None
     _columns: list[tuple[Vocabulary, NDArray[np.int64]]] = field(default_factory=list, repr=False)
+    _remembered: Remembered = field(default_factory=Remembered, repr=False)
 
     @classmethod
     def counting(cls, log: Log, target: tuple[str, ...]) -> Ranker | None:
@@ -162,26 +175,30 @@ class Ranker:
             return queries
         known = queries.is_behaviour(self.behaviours)
         kept = queries if known.all() else queries.where(known)
-        table = np.append(self.columns(kept.items), -1).astype(np.int32)
+        table = self._remembered(_table, self.columns(kept.items))
         words = {name: code for code, name in enumerate(self.behaviours)}
         speech = np.array([words.get(name, 0) for name in kept.behaviours] + [0], dtype=np.int16)
-        merchandise = np.zeros(len(self.items), dtype=bool)
-        shared = np.flatnonzero(table[:-1] >= 0)
-        merchandise[table[shared]] = kept.merchandise[shared]
         return replace(
             kept,
             items=self.items,
             behaviours=self.behaviours,
             item=table[kept.item],
             behaviour=speech[kept.behaviour],
-            merchandise=merchandise,
+            merchandise=self._remembered(self._of_scorer, self.columns(kept.items), kept.merchandise),
         )
 
     def columns(self, items: Vocabulary) -> NDArray[np.int64]:
         """int64 [V of `items`], the scorer's column of each item, -1 where it does not know it."""
         if not self._columns or self._columns[0][0] is not items:
-            self._columns[:] = [(items, self.items.codes(items.ids.to_pylist()))]
+            self._columns[:] = [(items, frozen(self.items.codes(items.ids.to_pylist())))]
         return self._columns[0][1]
+
+    def _of_scorer(self, columns: NDArray[np.int64], marks: NDArray[Any]) -> NDArray[Any]:
+        """One value per item of the catalogue as one per item of the scorer, 0 for those that the catalogue lacks."""
+        known = np.flatnonzero(columns >= 0)
+        own = np.zeros(len(self.items), dtype=marks.dtype)
+        own[columns[known]] = marks[known]
+        return own
 
     def score(self, queries: Log, asof: NDArray[np.int64]) -> NDArray[np.float32]:
         """float32 [Q, V of the queries]: -inf for the items that the scorer does not know."""
@@ -193,24 +210,53 @@ class Ranker:
         wide[:, columns >= 0] = scores[:, columns[columns >= 0]]
         return wide
 
-    def best(self, queries: Log, asof: NDArray[np.int64], n: int, allowed: NDArray[np.bool_], barred: Ragged) -> Best:
-        """The n best items of every query, in codes of its catalogue.
+    def best(
+        self,
+        queries: Log,
+        asof: NDArray[np.int64],
+        n: int,
+        allowed: NDArray[np.bool_],
+        barred: Ragged,
+        factor: NDArray[np.float32] | None = None,
+    ) -> Best:
+        """The n best items of every query, in codes of its catalogue; arrays that nobody can change are worked through once.
 
         Args:
             queries: Q histories. asof: int64 [Q] seconds. n: at least 1.
             allowed: bool [V of the queries] candidates. barred: Q rows of codes that are none for this query.
+            factor: float32 [V of the queries], above 0, by which the odds of each item are multiplied before they are
+                compared, see `weighed`; None = by 1.
         """
         if not isinstance(self.scorer, Searching):
-            return _sorted(self.score(queries, asof), n, allowed, barred)
+            scores = self.score(queries, asof)
+            return _sorted(scores, scores if factor is None else self.weighed(scores, factor), n, allowed, barred)
         columns = self.columns(queries.items)
+        found = self.scorer.best(
+            self.aligned(queries),
+            asof,
+            n,
+            allowed=self._remembered(self._of_scorer, columns, allowed),
+            barred=Ragged(barred.offsets, columns[barred.values]),
+            shift=None if factor is None else self._remembered(self._shift, columns, factor),
+        )
+        return replace(found, items=self._remembered(self._codes, columns)[found.items])
+
+    def weighed(self, scores: NDArray[np.float32], factor: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores after the odds of each item are multiplied: a model's logit grows by the factor's logarithm, a count is
+        multiplied.
+        """
+        return scores + np.log(factor) if isinstance(self.scorer, Model) else scores * factor
+
+    def _shift(self, columns: NDArray[np.int64], factor: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What a factor adds to the scorer's logits."""
+        return self._of_scorer(columns, np.log(factor))
+
+    def _codes(self, columns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """int64 [items of the scorer + 1], the code of each in the catalogue; the last, and what it lacks, is -1."""
         known = np.flatnonzero(columns >= 0)
-        open_to_all = np.zeros(len(self.items), dtype=bool)
-        open_to_all[columns[known]] = allowed[known]
-        code = np.full(len(self.items) + 1, -1)
-        code[columns[known]] = known
-        own = Ragged(barred.offsets, columns[barred.values])
-        found = self.scorer.best(self.aligned(queries), asof, n, allowed=open_to_all, barred=own)
-        return replace(found, items=code[found.items])
+        codes = np.full(len(self.items) + 1, -1)
+        codes[columns[known]] = known
+        return codes
 
     def score_of(
         self, queries: Log, asof: NDArray[np.int64], items: NDArray[np.int64], edition_of: NDArray[np.int64]
@@ -234,11 +280,34 @@ class Ranker:
         return found
 
 
-def _sorted(scores: NDArray[np.float32], n: int, allowed: NDArray[np.bool_], barred: Ragged) -> Best:
-    """The best of scores that are all there."""
+def _table(columns: NDArray[np.int64]) -> NDArray[np.int32]:
+    return np.append(columns, -1).astype(np.int32)
+
+
+def _sorted(
+    scores: NDArray[np.float32], weighed: NDArray[np.float32], n: int, allowed: NDArray[np.bool_], barred: Ragged
+) -> Best:
+    """The best of scores that are all there, by what they are weighed at."""
     limits = np.finfo(np.float32)
     most = scores.max(axis=1, keepdims=True, initial=limits.min)
     total = most[:, 0] + np.log(np.maximum(np.exp(scores - most).sum(axis=1), limits.tiny))
-    places = top_k(masked(scores, catalogue=allowed, blocked=barred), n)
-    found = np.where(places < 0, -np.inf, np.take_along_axis(scores, np.maximum(places, 0), 1))
+    places = np.full((len(scores), n), -1)
+    for row, free in enumerate(masked(weighed, catalogue=allowed, blocked=barred)):
+        best = top(free, n)
+        places[row, : len(best)] = best
+    found = np.where(places < 0, -np.inf, np.take_along_axis(weighed, np.maximum(places, 0), 1))
     return Best(items=places, scores=found.astype(np.float32), total=total.astype(np.float32))
+
+
+def top(scores: NDArray[np.floating], n: int) -> NDArray[np.int64]:
+    """Codes of the n largest scores, best first, ties by code; -inf never wins a place.
+
+    >>> top(np.array([1.0, 3.0, -np.inf, 3.0]), 3).tolist()
+    [1, 3, 0]
+    """
+    count = min(n, int((scores > -np.inf).sum()))
+    if count == 0:
+        return np.empty(0, dtype=np.int64)
+    threshold = np.partition(scores, len(scores) - count)[len(scores) - count]
+    near = np.flatnonzero(scores >= threshold)
+    return near[np.argsort(-scores[near], kind="stable")][:count].astype(np.int64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -16,12 +16,18 @@ from regard.insight.answer import Answer, Level, Reason, Recommended
 from regard.insight.candidates import own_items
 from regard.insight.explain import why as explained
 from regard.insight.history import BASKET_BEHAVIOUR, Ask
+from regard.insight.picking import Picking, Rules
 from regard.insight.shop import Shop
+from regard.insight.sources import Found, Limits, by_ranker, by_scores, general
+from regard.model.runtime import Best
 from regard.sequences.log import Log
 from regard.sequences.ragged import Ragged
 
 BLOCK_CELLS = 16_000_000
 """Scores held at a time (customers x items): 64 MB of float32, whatever the catalogue's size."""
+
+DEEPER = 4
+"""Items looked at for each that is wanted where rules may pass over some: most lists are then full at the first look."""
 
 
 def blocks(rows: int, width: int, most: int = 1024) -> Iterator[slice]:
@@ -36,18 +42,31 @@ def blocks(rows: int, width: int, most: int = 1024) -> Iterator[slice]:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Found:
-    """The items of one answer before they are written out.
+class Block:
+    """Questions that are answered together.
 
     Args:
-        items: int64 [k] catalogue codes, best first. scores: float32 [k].
-        levels: where each comes from. probabilities: float32 [k], NaN where there is none.
+        asks: Q questions. queries: their histories. asof: int64 [Q] seconds. levels: the most personal that can read each.
+        n: items per answer. allowed: bool [V] candidates. barred: Q rows of codes that are none. rules: of the scenario.
     """
 
-    items: NDArray[np.int64]
-    scores: NDArray[np.float32]
-    levels: list[Level]
-    probabilities: NDArray[np.float32]
+    asks: Sequence[Ask]
+    queries: Log
+    asof: NDArray[np.int64]
+    levels: Sequence[Level]
+    n: int
+    allowed: NDArray[np.bool_]
+    barred: Ragged
+    rules: Rules
+
+    def limits(self, row: int) -> Limits:
+        """What may stand in the list of one question."""
+        return Limits(allowed=self.allowed, barred=self.barred[row], factor=self.rules.factor)
+
+    @property
+    def deep(self) -> int:
+        """Items to look at first."""
+        return (self.n + len(self.rules.pins)) * (DEEPER if self.rules.limits else 1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,6 +91,7 @@ def recommend(
     n: int = 10,
     exclude: str = "",
     allowed: NDArray[np.bool_] | None = None,
+    rules: Rules | None = None,
     why: bool = False,
     at: int | None = None,
 ) -> list[Answer]:
@@ -82,18 +102,21 @@ def recommend(
         exclude: 'none', 'target' or 'seen': which of a customer's own items are no candidates; '' = by the data (see
             `Shop.exclude`).
         allowed: bool [V] candidates (see `candidates.candidates`); None = all merchandise.
+        rules: of a scenario, see `scenario`; None = no rules.
         why: find the reasons too, by deletion (see `explain`); some hundred scorings per customer.
         at: seconds, when the questions are asked; None = at the shop's latest event.
 
     Raises:
         UsageError: n is not a positive whole number, or exclude is not a rule.
     """
-    n = at_least_one(n)
-    rule = shop.exclude(exclude)
-    allowed = shop.log.merchandise if allowed is None else allowed & shop.log.merchandise
+    n, rule, rules = at_least_one(n), shop.exclude(exclude), rules or Rules()
+    free = shop.log.merchandise
+    for more in (allowed, rules.allowed):
+        free = free if more is None or more is free else shop.remembered(np.logical_and, free, more)
     answers: list[Answer] = []
-    for block in blocks(len(asks), len(shop.log.items)):
-        answers.extend(_answer_block(shop, asks[block], n, rule, allowed, why, at))
+    for part in blocks(len(asks), len(shop.log.items)):
+        block = _block(shop, asks[part], n, rule, free, rules, at)
+        answers.extend(_answers(shop, block, rule, why))
     return answers
 
 
@@ -111,22 +134,27 @@ def at_least_one(n: int) -> int:
     raise UsageError(f"n is {n!r}", hint="ask for at least one item, a whole number")
 
 
-def _answer_block(
-    shop: Shop, asks: Sequence[Ask], n: int, rule: str, allowed: NDArray[np.bool_], why: bool, at: int | None
-) -> list[Answer]:
+def _block(
+    shop: Shop, asks: Sequence[Ask], n: int, rule: str, allowed: NDArray[np.bool_], rules: Rules, at: int | None
+) -> Block:
     queries = shop.histories(asks, at)
-    asof = shop.asof(queries, at)
-    levels = [_level(shop, queries, row, ask) for row, ask in enumerate(asks)]
-    personal = {row: level for row, level in enumerate(levels) if _ranked(shop, level)}
     own = Ragged.from_groups(*own_items(queries, shop.target, rule), len(asks))
-    barred = Ragged.of([np.append(own[row], _in_basket(shop, ask)) for row, ask in enumerate(asks)])
-    ranked = _best(shop, queries, asof, personal, n, allowed, barred)
-    drafts = []
-    for row, ask in enumerate(asks):
-        open_row = allowed.copy()
-        open_row[barred[row]] = False
-        drafts.append(_draft(shop, ask, queries, row, levels[row], ranked.get(row), open_row, n))
-    reasons = _reasons(shop, queries, asof, drafts) if why else _none(drafts)
+    return Block(
+        asks=asks,
+        queries=queries,
+        asof=shop.asof(queries, at),
+        levels=[_level(shop, queries, row, ask) for row, ask in enumerate(asks)],
+        n=n,
+        allowed=allowed,
+        barred=Ragged.of([np.append(own[row], _in_basket(shop, ask)) for row, ask in enumerate(asks)]),
+        rules=rules,
+    )
+
+
+def _answers(shop: Shop, block: Block, rule: str, why: bool) -> list[Answer]:
+    ranked = _ranked_rows(shop, block)
+    drafts = [_draft(shop, block, row, ranked.get(row)) for row in range(len(block.asks))]
+    reasons = _reasons(shop, block, drafts) if why else _none(drafts)
     return [
         Answer(
             customer=ask.customer,
@@ -136,28 +164,21 @@ def _answer_block(
             model_version=shop.ranker.version if shop.ranker and _ranked(shop, draft.level) else None,
             notes=draft.notes,
         )
-        for ask, draft, told in zip(asks, drafts, reasons, strict=True)
+        for ask, draft, told in zip(block.asks, drafts, reasons, strict=True)
     ]
 
 
-def _best(
-    shop: Shop, queries: Log, asof: NDArray[np.int64], personal: Mapping[int, Level], n: int,
-    allowed: NDArray[np.bool_], barred: Ragged,
-) -> dict[int, Found]:  # fmt: skip
-    """What the ranker finds for the rows that it can read. personal: row -> level."""
-    if shop.ranker is None or not personal:
+def _ranked_rows(shop: Shop, block: Block) -> dict[int, Iterator[Found]]:
+    """What the ranker finds for the rows that it can read, looked up for all of them together."""
+    rows = np.array([row for row, level in enumerate(block.levels) if _ranked(shop, level)], dtype=np.int64)
+    if shop.ranker is None or not len(rows):
         return {}
-    rows = np.array(list(personal))
-    best = shop.ranker.best(queries.take(rows), asof[rows], n, allowed, barred.take(rows))
-    found = {}
-    for place, (row, level) in enumerate(personal.items()):
-        some = best.scores[place] > (0 if level == "counting" else -np.inf)  # a count of nothing recommends nothing
-        scores = best.scores[place][some]
-        likely = np.exp(scores - best.total[place]) if shop.model is not None else np.full_like(scores, np.nan)
-        found[row] = Found(
-            items=best.items[place][some], scores=scores, levels=[level] * len(scores), probabilities=likely
-        )
-    return found
+    some, asof, factor = block.queries.take(rows), block.asof[rows], block.rules.factor
+    best: Best = shop.ranker.best(some, asof, block.deep, block.allowed, block.barred.take(rows), factor)
+    return {
+        row: by_ranker(shop, block.levels[row], some.take(np.array([place])), asof[[place]], block.limits(row), best, place)
+        for place, row in enumerate(rows.tolist())
+    }  # fmt: skip
 
 
 def _level(shop: Shop, queries: Log, row: int, ask: Ask) -> Level:
@@ -186,18 +207,17 @@ def _in_basket(shop: Shop, ask: Ask) -> NDArray[np.int64]:
     return codes[codes >= 0]
 
 
-def _draft(
-    shop: Shop, ask: Ask, queries: Log, row: int, level: Level,
-    first: Found | None, allowed: NDArray[np.bool_], n: int,
-) -> Draft:  # fmt: skip
-    notes = _unknown(shop, ask, int(queries.lengths[row]))
+def _draft(shop: Shop, block: Block, row: int, ranked: Iterator[Found] | None) -> Draft:
+    ask, level, limits = block.asks[row], block.levels[row], block.limits(row)
+    notes, first = _unknown(shop, ask, int(block.queries.lengths[row])), ranked
     sources: list[str | None] = []
     if first is None and level in ("history", "similar"):
-        alike = fallback.by_content(shop, queries, row)
+        alike = fallback.by_content(shop, block.queries, row)
         if alike is None:
             level = "interests" if ask.interests else fallback.general_level(shop)
         else:
-            first, sources = _found(level, alike[0], allowed, n), [shop.log.items.id(int(code)) for code in alike[1]]
+            first = by_scores(level, alike[0], limits, block.deep)
+            sources = [shop.log.items.id(int(code)) for code in alike[1]]
     if ask.interests and level != "interests":
         notes.append(words.interests_unused(shop.language))
     if level == "interests":
@@ -206,13 +226,45 @@ def _draft(
             level = fallback.general_level(shop)
             notes.append(words.nothing_matches(list(ask.interests), shop.language))
         else:
-            first, sources = _found(level, wished[0], allowed, n), wished[1]
+            first, sources = by_scores(level, wished[0], limits, block.deep), wished[1]
             if wished[2]:
                 notes.append(words.nothing_matches(wished[2], shop.language))
-    found = _fill(shop, level, first, allowed, n)
-    if len(found.items) < n:
-        notes.append(words.fewer(len(found.items), n, shop.language))
+    found = _picked(shop, block, row, level, first)
+    if len(found.items) < block.n:
+        notes.append(words.fewer(len(found.items), block.n, shop.language))
     return Draft(level=level, found=found, sources=sources, notes=tuple(notes))
+
+
+def _picked(shop: Shop, block: Block, row: int, level: Level, first: Iterator[Found] | None) -> Found:
+    """The best of the answer's own level, completed to n by the general levels where it has fewer, around the pins."""
+    limits = block.limits(row)
+    picking = Picking(block.n, block.rules, lambda code: bool(limits.open(np.array([code]))[0]))
+    levels = fallback.GENERAL if first is not None else fallback.GENERAL[fallback.GENERAL.index(level) :]
+    others = [general(shop, name, limits, block.deep) for name in levels]
+    parts: list[Found] = []
+    for source in others if first is None else [first, *others]:
+        while picking.missing and (found := next(source, None)) is not None:
+            parts.append(found.take(picking.offer(found.items)))
+    found = Found.joined(parts)
+    if not picking.pins:
+        return found
+    codes = np.array([code for _, code in picking.pins])
+    pins = Found.of("pinned", codes, _scores(shop, block, row, level, codes))
+    return Found.joined([found, pins]).take(picking.places(len(found.items)))
+
+
+def _scores(shop: Shop, block: Block, row: int, level: Level, codes: NDArray[np.int64]) -> NDArray[np.float32]:
+    """What pinned items would have scored: by the ranker where it answers, else by the first general level that knows them."""
+    scores = np.full(len(codes), -np.inf, dtype=np.float32)
+    if _ranked(shop, level) and shop.ranker is not None:
+        query = block.queries.take(np.array([row]))
+        scores = shop.ranker.score_of(query, block.asof[[row]], codes[None], np.array([0]))[0]
+        if block.rules.factor is not None:
+            scores = shop.ranker.weighed(scores, block.rules.factor[codes])
+    for name in fallback.GENERAL:
+        told = fallback.general(shop, name)[codes]
+        scores = np.where(scores > -np.inf, scores, told)
+    return scores
 
 
 def stranger(shop: Shop, ask: Ask, events: int) -> list[str]:
@@ -235,58 +287,14 @@ def _unknown(shop: Shop, ask: Ask, events: int) -> list[str]:
     return notes
 
 
-def _found(level: Level, scores: NDArray[np.floating], allowed: NDArray[np.bool_], n: int) -> Found:
-    """The best n of what is allowed."""
-    items = top(np.where(allowed, scores, -np.inf), n)
-    unknown = np.full(len(items), np.nan, dtype=np.float32)
-    return Found(
-        items=items, scores=scores[items].astype(np.float32), levels=[level] * len(items), probabilities=unknown
-    )
-
-
-def _fill(shop: Shop, level: Level, first: Found | None, allowed: NDArray[np.bool_], n: int) -> Found:
-    """The best of the answer's own level, completed to n by the general levels where it has fewer."""
-    parts = [] if first is None else [first]
-    left, missing = allowed.copy(), n - sum(len(part.items) for part in parts)
-    for general in fallback.GENERAL if first is not None else fallback.GENERAL[fallback.GENERAL.index(level) :]:
-        if missing == 0:
-            break
-        for part in parts:
-            left[part.items] = False
-        parts.append(_found(general, fallback.general(shop, general), left, missing))
-        missing -= len(parts[-1].items)
-    return Found(
-        items=np.concatenate([part.items for part in parts]),
-        scores=np.concatenate([part.scores for part in parts]),
-        levels=[name for part in parts for name in part.levels],
-        probabilities=np.concatenate([part.probabilities for part in parts]),
-    )
-
-
-def top(scores: NDArray[np.floating], n: int) -> NDArray[np.int64]:
-    """Codes of the n largest scores, best first, ties by code; -inf never wins a place.
-
-    >>> top(np.array([1.0, 3.0, -np.inf, 3.0]), 3).tolist()
-    [1, 3, 0]
-    """
-    count = min(n, int((scores > -np.inf).sum()))
-    if count == 0:
-        return np.empty(0, dtype=np.int64)
-    threshold = np.partition(scores, len(scores) - count)[len(scores) - count]
-    near = np.flatnonzero(scores >= threshold)
-    return near[np.argsort(-scores[near], kind="stable")][:count].astype(np.int64)
-
-
-def _reasons(
-    shop: Shop, queries: Log, asof: NDArray[np.int64], drafts: Sequence[Draft]
-) -> list[list[tuple[Reason, ...]]]:
+def _reasons(shop: Shop, block: Block, drafts: Sequence[Draft]) -> list[list[tuple[Reason, ...]]]:
     """Per answer one tuple of reasons per item; the deletions of all answers are scored together."""
     own = [[name == draft.level for name in draft.found.levels] for draft in drafts]
     read = [row for row, draft in enumerate(drafts) if _ranked(shop, draft.level) and any(own[row])]
     deep: dict[int, list[tuple[Reason, ...]]] = {}
     if read:
         rows, items = np.array(read), [drafts[row].found.items[own[row]] for row in read]
-        deep = dict(zip(read, explained(shop, queries.take(rows), asof[rows], items), strict=True))
+        deep = dict(zip(read, explained(shop, block.queries.take(rows), block.asof[rows], items), strict=True))
     return [_told(shop, draft, deep.get(row, [])) for row, draft in enumerate(drafts)]
 
 
@@ -297,9 +305,12 @@ def _none(drafts: Sequence[Draft]) -> list[list[tuple[Reason, ...]]]:
 def _told(shop: Shop, draft: Draft, deep: list[tuple[Reason, ...]]) -> list[tuple[Reason, ...]]:
     """The reasons of each item of one answer; `deep`: those found by deletion, of the items from the answer's own level."""
     reasons: list[tuple[Reason, ...]] = []
+    by_deletion = iter(deep)
     for code, name in zip(draft.found.items, draft.found.levels, strict=True):
         if name == draft.level and _ranked(shop, name):
-            reasons.append(deep[len(reasons)] or (_popular(shop, int(code)),))
+            reasons.append(next(by_deletion) or (_popular(shop, int(code)),))
+        elif name == "pinned":
+            reasons.append((Reason(kind="pinned", text=words.pinned(shop.language)),))
         elif name == draft.level and draft.sources:
             reasons.append((_by_source(shop, name, draft.sources[int(code)] or ""),))
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from regard.errors import UsageError
+from regard.events import filter as filters
 from regard.events.schema import NEVER_TARGET
 from regard.insight.history import Ask, histories
 from regard.insight.ranker import Model, Ranker
 from regard.sequences.arrivals import Arrived, nothing
 from regard.sequences.log import DAY, Log
+from regard.sequences.remembered import Remembered, frozen
 from regard.sequences.split import ContentOf, default_mask, no_content
 from regard.sequences.view import Content, View
 from regard.sequences.vocabulary import Vocabulary
@@ -42,6 +44,7 @@ class Shop:
         ranker: who scores; None where even counting has nothing to count.
         language: 'en' or 'zh', of reasons and notes.
         arrived: gives the events that have come since the log was packed; the histories of questions hold them.
+        remembered: what was worked out of conditions and of arrays that nobody can change.
     """
 
     log: Log
@@ -51,6 +54,7 @@ class Shop:
     ranker: Ranker | None
     language: str = "en"
     arrived: Arrived = nothing
+    remembered: Remembered = field(default_factory=Remembered, repr=False)
 
     @classmethod
     def of(
@@ -77,6 +81,7 @@ class Shop:
         if extra:
             items = Vocabulary(pa.array([*log.items.ids.to_pylist(), *extra], pa.string()))
             log = replace(log, items=items, merchandise=np.append(log.merchandise, np.ones(len(extra), dtype=bool)))
+        log = replace(log, merchandise=frozen(log.merchandise.copy()))
         return cls(
             log=log,
             target=target,
@@ -119,14 +124,14 @@ class Shop:
     @cached_property
     def popularity(self) -> NDArray[np.int64]:
         """int64 [V], customers who ever wanted each item."""
-        return self.customers_of(self.wanted)
+        return frozen(self.customers_of(self.wanted))
 
     @cached_property
     def recent_popularity(self) -> NDArray[np.int64]:
         """int64 [V], customers who wanted each item in the last RECENT_DAYS days; zeros without a clock."""
         if self.log.clock != "clock":
-            return np.zeros(len(self.log.items), dtype=np.int64)
-        return self.customers_of(self.wanted & (self.log.time > self.now - RECENT_DAYS * DAY))
+            return frozen(np.zeros(len(self.log.items), dtype=np.int64))
+        return frozen(self.customers_of(self.wanted & (self.log.time > self.now - RECENT_DAYS * DAY)))
 
     def customers_of(self, events: NDArray[np.bool_]) -> NDArray[np.int64]:
         """int64 [V], distinct customers of each item over the marked events (bool [N])."""
@@ -141,7 +146,7 @@ class Shop:
         first = np.full(len(self.log.items), np.iinfo(np.int64).max, dtype=np.int64)
         rows = np.flatnonzero(self.log.item >= 0)
         np.minimum.at(first, self.log.item[rows], self.log.time[rows])
-        return first
+        return frozen(first)
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -161,7 +166,16 @@ class Shop:
         rows = np.full(len(self.log.items), -1, dtype=np.int64)
         codes = self.log.items.codes(self.table.column("item").to_pylist())
         rows[codes[codes >= 0]] = np.flatnonzero(codes >= 0)
-        return rows
+        return frozen(rows)
+
+    def meets(self, condition: str) -> NDArray[np.bool_]:
+        """bool [V], the items of whose row in the items table a condition is true; worked out once.
+
+        Raises:
+            UsageError: the condition cannot be read or names an unknown column.
+        """
+        met: NDArray[np.bool_] = self.remembered(_meets, condition, self.table, self.table_row)
+        return met
 
     @cached_property
     def content_matrix(self) -> sparse.csr_array:
@@ -241,6 +255,11 @@ class Shop:
 
 COVISIT_DAMPING = 2.0
 """Customers added to each item's count: a pair that one customer alone met comes to a third."""
+
+
+def _meets(condition: str, table: pa.Table, row: NDArray[np.int64]) -> NDArray[np.bool_]:
+    met = filters.mask(filters.parse(condition), table)
+    return np.append(np.asarray(met, dtype=bool), False)[row]
 
 
 def _unit_rows(matrix: sparse.csr_array) -> sparse.csr_array:

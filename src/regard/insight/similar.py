@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.insight.answer import Plain
-from regard.insight.recommend import at_least_one, top
+from regard.insight.ranker import top
+from regard.insight.recommend import at_least_one
 from regard.insight.shop import Shop
 
 FUSION = 60

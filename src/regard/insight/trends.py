@@ -10,7 +10,8 @@ from scipy import special
 
 from regard.errors import UsageError
 from regard.insight.answer import Plain
-from regard.insight.recommend import at_least_one, top
+from regard.insight.ranker import top
+from regard.insight.recommend import at_least_one
 from regard.insight.shop import Shop
 from regard.sequences.log import DAY
 

@@ -161,6 +161,11 @@ def fresh(language: str) -> str:
     return "新品" if language == "zh" else "new in the shop"
 
 
+def pinned(language: str) -> str:
+    """Because the shop's people put it there."""
+    return "由商店置顶" if language == "zh" else "placed here by the shop"
+
+
 def nothing_matches(interests: list[str], language: str) -> str:
     """A note about interests that nothing in the catalogue answers to."""
     listed = ", ".join(interests)

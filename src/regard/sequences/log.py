@@ -90,7 +90,7 @@ class Log:
 
     def take(self, customers: NDArray[np.integer[Any]]) -> Log:
         """The named customers (codes, repeats allowed), in that order; item codes stay."""
-        lengths = self.lengths[customers]
+        lengths = self.offsets[1:][customers] - self.offsets[:-1][customers]
         offsets = np.zeros(len(customers) + 1, dtype=np.int64)
         np.cumsum(lengths, out=offsets[1:])
         return self._rows(spans(self.offsets[:-1][customers], lengths), offsets, self.customers.take(customers))

@@ -59,7 +59,7 @@ class Ragged:
 
     def take(self, rows: NDArray[np.integer[Any]]) -> Ragged:
         """The named rows, in that order."""
-        lengths = self.lengths[rows]
+        lengths = self.offsets[1:][rows] - self.offsets[:-1][rows]
         offsets = np.zeros(len(rows) + 1, dtype=np.int64)
         np.cumsum(lengths, out=offsets[1:])
         return Ragged(offsets, self.values[spans(self.offsets[:-1][rows], lengths)])

@@ -1,17 +1,14 @@
-"""Access: who asks, what the caller may do, and what a handler needs the caller to be allowed."""
+"""Access: what a caller may do, and what a handler needs the caller to be allowed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from fastapi import Request
 
 from regard.serving.problems import Problem
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
 
 SCOPES = ("ingest-public", "ingest", "serve", "read", "manage", "admin")
 """What a key may do: send events from a browser · send events · ask for answers · see customers and results · change
@@ -82,19 +79,3 @@ def needs(scope: str) -> Needs:
     """
     assert scope in SCOPES, scope
     return Needs(scope)
-
-
-class Access:
-    """Finds out who asks, before anything of the request is read.
-
-    Args:
-        app: what comes next.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            scope["regard.caller"] = LOCAL if scope["regard.direct"] else NOBODY
-        await self._app(scope, receive, send)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import pkgutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from importlib import import_module
 
 from fastapi import APIRouter, FastAPI
@@ -13,11 +14,14 @@ from starlette.middleware import Middleware
 from regard import __version__
 from regard.errors import RegardError
 from regard.serving import health, problems, routes
-from regard.serving.access import Access
+from regard.serving.audit import Audit
+from regard.serving.entrance import Entrance
 from regard.serving.hosts import Hosts
+from regard.serving.keys import Keys
 from regard.serving.living import live
 from regard.serving.server import Answering, Server
 from regard.serving.settings import Settings
+from regard.serving.vault import Vault
 from regard.workspace import Workspace
 
 
@@ -38,16 +42,16 @@ def create(shop: Workspace, settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
-        answering = Answering(threads=chosen.threads, waiting=chosen.waiting, seconds=chosen.answer_seconds)
         try:
-            with live(shop) as writer:
-                app.state.server = Server(shop=shop, live=writer, settings=chosen, answering=answering)
+            with ExitStack() as kept:
+                at = _server(shop, chosen, kept)
+                app.state.server = at
+                noting = asyncio.create_task(_note_use(at))
+                kept.callback(noting.cancel)
                 yield
         except RegardError as error:
             app.state.failed = error  # the web server only tells that there was one
             raise
-        finally:
-            answering.close()
 
     app = FastAPI(
         title="Regard",
@@ -58,7 +62,7 @@ def create(shop: Workspace, settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
-        middleware=[Middleware(Hosts, settings=chosen), Middleware(Access)],
+        middleware=[Middleware(Hosts, settings=chosen), Middleware(Entrance)],
     )
     problems.handle(app)
     for router in (health.router, *_found()):
@@ -70,3 +74,32 @@ def _found() -> list[APIRouter]:
     """The router of every module in routes."""
     names = sorted(module.name for module in pkgutil.iter_modules(routes.__path__))
     return [import_module(f"{routes.__name__}.{name}").router for name in names]
+
+
+def _server(shop: Workspace, settings: Settings, kept: ExitStack) -> Server:
+    """Everything that handlers need, closed with `kept`: the writer last, so that what waits is committed."""
+    writer = kept.enter_context(live(shop))
+    vault = Vault(shop.folder)
+    kept.callback(vault.close)
+    keys = Keys(vault)
+    kept.callback(_noted, keys)
+    answering = Answering(threads=settings.threads, waiting=settings.waiting, seconds=settings.answer_seconds)
+    kept.callback(answering.close)
+    return Server(
+        shop=shop, live=writer, settings=settings, answering=answering, vault=vault, keys=keys, audit=Audit(vault)
+    )
+
+
+_NOTING = 60.0
+"""Seconds between two notes of when keys were last used."""
+
+
+async def _note_use(at: Server) -> None:
+    while True:
+        await asyncio.sleep(_NOTING)
+        await asyncio.to_thread(_noted, at.keys)
+
+
+def _noted(keys: Keys) -> None:
+    with suppress(RegardError):  # a full disk is told of by who needs it more
+        keys.note_use()

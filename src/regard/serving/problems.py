@@ -45,6 +45,7 @@ TYPES: dict[str, tuple[int, str]] = {
     "wrong-type": (415, "The body has a media type that is not read here"),
     "wrong-host": (421, "This server is not called that"),
     "invalid": (422, "The request does not have the form that is read here"),
+    "refused": (422, "Every record was refused"),
     "usage": (422, "The question cannot be answered as it is put"),
     "key-reused": (422, "The idempotency key was used for another request"),
     "unconditional": (428, "The edit must say which version it edits"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import closing
 from types import FrameType
 
 import uvicorn
@@ -12,7 +13,9 @@ from fastapi import FastAPI
 
 from regard.errors import WorkspaceError
 from regard.serving.app import create
+from regard.serving.keys import Keys
 from regard.serving.settings import Settings
+from regard.serving.vault import Vault
 from regard.workspace import Workspace
 
 
@@ -21,13 +24,14 @@ def serve(
     settings: Settings,
     *,
     also: Callable[[FastAPI], None] | None = None,
-    ready: Callable[[str], None] | None = None,
+    ready: Callable[[str, str], None] | None = None,
 ) -> None:
     """Serve a workspace until SIGTERM or SIGINT.
 
     Args:
         shop: the workspace. settings: how it runs. also: puts more on the application, such as the console's pages.
-        ready: called with the address once it listens.
+        ready: called once it listens, with the address and, where others than this machine can reach a server that nobody
+            has made a key for, with the text of a new admin key; '' otherwise.
 
     Raises:
         WorkspaceError: the address is taken or cannot be listened on, or the store cannot be opened.
@@ -36,6 +40,7 @@ def serve(
     if also is not None:
         also(app)
     listening = _bound(settings)
+    first = "" if settings.loopback else _first_key(shop)
     host, port = listening.getsockname()[:2]
     address = f"{'https' if settings.certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
     config = uvicorn.Config(
@@ -54,12 +59,19 @@ def serve(
         ssl_keyfile=settings.certificate_key or None,
     )
     try:
-        _Server(config, lambda: ready(address) if ready is not None else None).run(sockets=[listening])
+        _Server(config, lambda: ready(address, first) if ready is not None else None).run(sockets=[listening])
     except SystemExit:
         failed = getattr(app.state, "failed", None)
         raise failed or WorkspaceError(f"{address} could not be served", hint="look at the lines above") from None
     finally:
         listening.close()
+
+
+def _first_key(shop: Workspace) -> str:
+    """An admin key for a server without any, so that nobody finds it open."""
+    with closing(Vault(shop.folder)) as vault:
+        keys = Keys(vault)
+        return "" if keys.all() else keys.create("first", ["admin"], by="serve")[1]
 
 
 class _Server(uvicorn.Server):

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 
 from fastapi import Depends, Request
 
+from regard.serving.audit import Audit
+from regard.serving.keys import Keys
 from regard.serving.problems import Problem
 from regard.serving.settings import Settings
+from regard.serving.vault import Vault
 
 if TYPE_CHECKING:
     from regard.serving.living import Live
@@ -68,12 +71,21 @@ class Server:
     Args:
         shop: its workspace. live: the writer of the workspace's live events.
         settings: how it runs. answering: its threads.
+        vault: where the next two are kept. keys: who may ask. audit: who changed what.
     """
 
     shop: Workspace
     live: Live
     settings: Settings
     answering: Answering
+    vault: Vault
+    keys: Keys
+    audit: Audit
+
+    @property
+    def open(self) -> bool:
+        """Whether who sits at this machine may do everything: nobody has made a key, ever."""
+        return not self.keys.all()
 
     async def ask(self, work: Callable[P, T], *args: P.args, **kw: P.kwargs) -> T:
         """Run `work` where it may block, bounded in number and time.

@@ -50,13 +50,8 @@ def fit_session(view: View, *, gap_minutes: int, seed: int = 0) -> SessionModel:
     if view.log.clock != "clock":
         raise RegardError("sessions need events with times", hint="this log has only an order of events")
     log = _some(view.log, rng)
-    later = orders_later(log, session_starts(log, gap), view.target)
-    # Who asks knows all of a second, and of a log of days all of a day: no moment lies within one.
-    last = np.append((np.diff(log.time) != 0) | (np.diff(log.owner) != 0), True)[: log.events]
-    rows = np.flatnonzero(last)
-    rows = np.sort(rng.choice(rows, min(MOMENTS, len(rows)), replace=False))
-    rows, silence = _silent(log, rows, gap, rng)
-    came, aside = later[rows], log.owner[rows] % ASKED == 0
+    rows, silence, came = moments(log, gap, view.target, rng)
+    aside = log.owner[rows] % ASKED == 0
     alone = any(not came[part].any() or came[part].all() for part in (aside, ~aside))
     if alone or min(came.sum(), (~came).sum()) < LEAST:
         raise RegardError(
@@ -67,6 +62,23 @@ def fit_session(view: View, *, gap_minutes: int, seed: int = 0) -> SessionModel:
     judged = _fit(_rows(table, ~aside), came[~aside], view.target, gap, {})
     report = _report(judged.told(_rows(table, aside)), _rows(table, aside), came[aside], float(came[~aside].mean()))
     return _fit(table, came, view.target, gap, report)
+
+
+def moments(
+    log: Log, gap: int, target: tuple[str, ...], rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Moments of sessions that run: (int64 [M] events after which they are, int64 [M] seconds of silence since, bool [M] whether
+    the session still brought an order).
+
+    Args: log: with a clock. gap: seconds of silence that end a session. target: behaviours that count as buying. rng: draws them.
+    """
+    later = orders_later(log, session_starts(log, gap), target)
+    # Who asks knows all of a second, and of a log of days all of a day: no moment lies within one.
+    last = np.append((np.diff(log.time) != 0) | (np.diff(log.owner) != 0), True)[: log.events]
+    rows = np.flatnonzero(last)
+    rows = np.sort(rng.choice(rows, min(MOMENTS, len(rows)), replace=False))
+    rows, silence = _silent(log, rows, gap, rng)
+    return rows, silence, later[rows]
 
 
 def _some(log: Log, rng: np.random.Generator) -> Log:

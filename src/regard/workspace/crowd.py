@@ -130,9 +130,9 @@ def crowd(store: Store, models: Models, data: Data, load: Load) -> Crowd:
 
 
 def _newest(models: Models, load: Load, language: str) -> tuple[Ranker | None, tuple[str, ...]]:
-    """The newest model that can be read and has states, and what to say of those that cannot be read."""
+    """The model in service, or the newest that can be read and has states, and what to say of those that cannot be read."""
     broken: list[tuple[str, str]] = []
-    for entry in models.all():
+    for entry in models.in_order():
         try:
             model = load(entry.folder)
         except ModelError as error:

@@ -118,7 +118,7 @@ def train(
     load: Callable[[Path], Model],
     progress: Progress,
 ) -> TrainReport:
-    """Fit on all events, register the model, make it the current one.
+    """Fit on all events, register the model. It answers, unless another was promoted.
 
     Where anomalies are left out, the budget is shared with the two trainings that tell what this changes.
     """
@@ -193,19 +193,19 @@ def evaluate(
         raise UsageError(f"days is {days}", hint="a test period of at least one day")
     if mask is not None and mask not in MASKS:
         raise UsageError(f"unknown mask '{mask}'", hint="none, target or seen")
-    entries = models.all()
-    if not entries:
+    entry = models.current()
+    if entry is None:
         raise ModelError("there is no trained model to evaluate", hint=f"regard train {models.folder.parent}")
-    whole = leaving.kept(entries[0].folder) is None
+    whole = leaving.kept(entry.folder) is None
     log, split = asked(data, days=days, mask=mask, anomalies=whole)
     if len(split) == 0:
         raise _nobody(split)
-    folder = _kept_in(cache, entries[0], data, split)
+    folder = _kept_in(cache, entry, data, split)
     if not (folder / "complete").exists():
         need_torch()
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        current = load(entries[0].folder)
+        current = load(entry.folder)
         card = current.card
         recipe = {"steps": card.get("steps"), "seed": card.get("seed", 0), "mask": split.mask}
         # Chances are judged of whoever gives them: the head where the current model has one, else the encoder.
@@ -221,7 +221,7 @@ def evaluate(
     if (
         split.mask != "seen"
     ):  # for that a network without a repeat pointer was fitted, which says nothing of the current one
-        models.evaluated(entries[0].id, found.to_json())
+        models.evaluated(entry.id, found.to_json())
     return found
 
 

@@ -1,19 +1,41 @@
-"""Models: which trained models a workspace has, in catalog.sqlite beside the manifest; registered is what exists."""
+"""Models: which trained models a workspace has and which one answers, in catalog.sqlite beside the manifest.
+
+Registered is what exists. Until one was promoted, the newest that can be read answers; from then on it is the one in
+service, whatever is trained beside it.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from regard.errors import ModelError
 from regard.events.catalog import opened
 
-_TABLE = """
+State = Literal["candidate", "serving", "previous", "refused"]
+"""candidate = registered and may be promoted; serving = answers; previous = answered before it, and again after a
+rollback; refused = found wanting, answers only where somebody promotes it by hand.
+"""
+
+_MODELS = """
 CREATE TABLE IF NOT EXISTS models (id TEXT PRIMARY KEY, at TEXT NOT NULL, version INTEGER NOT NULL, evaluation TEXT)
+"""
+_SERVICE = """
+CREATE TABLE IF NOT EXISTS model_service (
+    id TEXT PRIMARY KEY, state TEXT NOT NULL, at TEXT NOT NULL, why TEXT NOT NULL, gate TEXT
+)
+"""
+_SWITCHES = """
+CREATE TABLE IF NOT EXISTS model_switches (
+    number INTEGER PRIMARY KEY, at TEXT NOT NULL, what TEXT NOT NULL, model TEXT NOT NULL, why TEXT NOT NULL
+)
 """
 
 
@@ -27,6 +49,9 @@ class Registered:
         version: of the store that it was trained on.
         folder: where its files are.
         evaluation: what `regard evaluate` last found, None before.
+        state: see `State`; all are candidates until one was promoted.
+        why: one line on how it came to its state, '' for a candidate.
+        gate: what it showed beside the model that served then, None where they were not compared.
     """
 
     id: str
@@ -34,6 +59,24 @@ class Registered:
     version: int
     folder: Path
     evaluation: dict[str, Any] | None
+    state: State = "candidate"
+    why: str = ""
+    gate: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Switch:
+    """One line of what happened in service.
+
+    Args:
+        number: from 1. at: when, ISO 8601 UTC. what: 'promoted', 'rolled back' or 'refused'. model: whose. why: one line.
+    """
+
+    number: int
+    at: str
+    what: str
+    model: str
+    why: str
 
 
 class Models:
@@ -50,19 +93,7 @@ class Models:
     def all(self) -> list[Registered]:
         """All registered models, the newest first."""
         with opened(self._catalog) as link:
-            if not link.execute("SELECT 1 FROM sqlite_master WHERE name = 'models'").fetchone():
-                return []
-            rows = link.execute("SELECT id, at, version, evaluation FROM models ORDER BY rowid DESC").fetchall()
-        return [
-            Registered(
-                id=name,
-                at=at,
-                version=version,
-                folder=self.folder / name,
-                evaluation=json.loads(evaluation) if evaluation else None,
-            )
-            for name, at, version, evaluation in rows
-        ]
+            return self._all(link)
 
     def get(self, name: str) -> Registered:
         """One model by its id.
@@ -70,12 +101,82 @@ class Models:
         Raises:
             ModelError: there is none of that id.
         """
-        models = self.all()
-        for model in models:
-            if model.id == name:
-                return model
-        have = ", ".join(model.id for model in models[:10]) or "none yet"
-        raise ModelError(f"no model '{name}'", hint=f"there is {have}")
+        return _named(self.all(), name)
+
+    def in_order(self) -> list[Registered]:
+        """The models that may answer, the one whose turn it is first: what serves and what served before it, then the
+        newest. Refused ones are not among them.
+        """
+        turn = {"serving": 0, "previous": 1, "candidate": 2}
+        return sorted((model for model in self.all() if model.state in turn), key=lambda model: turn[model.state])
+
+    def current(self) -> Registered | None:
+        """The model whose turn it is, None where there is none."""
+        return next(iter(self.in_order()), None)
+
+    def promoted(self) -> bool:
+        """Whether somebody chose the model in service; else the newest answers."""
+        return any(model.state == "serving" for model in self.all())
+
+    def promote(self, name: str, *, why: str, gate: Mapping[str, Any] | None = None) -> Registered:
+        """Put a model in service, in one transaction; the one that answered until now is kept as the previous one.
+
+        Args:
+            name: id of a registered model. why: one line. gate: what it showed beside the other.
+
+        Raises:
+            ModelError: there is none of that id.
+        """
+        with self._changing() as link:
+            models = self._all(link)
+            new = _named(models, name)
+            old = _serving(models)
+            if old is not None and old.id != new.id:
+                link.execute("DELETE FROM model_service WHERE state = 'previous'")
+                _put(link, old.id, "previous", old.why)
+            _put(link, name, "serving", why, gate)
+            _note(link, "promoted", name, why)
+        return self.get(name)
+
+    def roll_back(self, *, why: str) -> Registered:
+        """Put the previous model back in service, in one transaction; the one that served is refused from then on.
+
+        Raises:
+            ModelError: there is no previous one.
+        """
+        with self._changing() as link:
+            models = self._all(link)
+            back = next((model for model in models if model.state == "previous"), None)
+            if back is None:
+                raise ModelError("there is no previous model to go back to", hint="regard admin models lists them all")
+            gone = next(model for model in models if model.state == "serving")
+            _put(link, gone.id, "refused", why, gone.gate)
+            _put(link, back.id, "serving", f"{gone.id} was taken back: {why}", back.gate)
+            _note(link, "rolled back", gone.id, why)
+        return self.get(back.id)
+
+    def refuse(self, name: str, *, why: str, gate: Mapping[str, Any] | None = None) -> Registered:
+        """Keep a model from answering; what serves stays.
+
+        Raises:
+            ModelError: there is none of that id, or it is in service.
+        """
+        with self._changing() as link:
+            if _named(self._all(link), name).state == "serving":
+                raise ModelError(f"{name} is in service", hint="regard admin models rollback takes it out")
+            _put(link, name, "refused", why, gate)
+            _note(link, "refused", name, why)
+        return self.get(name)
+
+    def switches(self) -> list[Switch]:
+        """What happened in service, the latest first."""
+        with opened(self._catalog) as link:
+            if "model_switches" not in _tables(link):
+                return []
+            rows = link.execute(
+                "SELECT number, at, what, model, why FROM model_switches ORDER BY number DESC"
+            ).fetchall()
+        return [Switch(number=number, at=at, what=what, model=model, why=why) for number, at, what, model, why in rows]
 
     def begin(self, *, resume: bool) -> tuple[str, Path]:
         """The folder to train in: that of an interrupted training when it may be resumed, else a new one."""
@@ -91,10 +192,10 @@ class Models:
         return path.name, path
 
     def add(self, name: str, version: int) -> Registered:
-        """Register a complete model: from now on it is the current one."""
+        """Register a complete model: from now on it may answer, and does where none was promoted."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
         with opened(self._catalog) as link:
-            link.execute(_TABLE)
+            link.execute(_MODELS)
             link.execute("INSERT INTO models (id, at, version) VALUES (?, ?, ?)", (name, at, version))
         return self.get(name)
 
@@ -104,6 +205,46 @@ class Models:
         with opened(self._catalog) as link:
             link.execute("UPDATE models SET evaluation = ? WHERE id = ?", (text, name))
 
+    @contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction on who serves."""
+        with opened(self._catalog) as link:
+            link.execute("BEGIN IMMEDIATE")
+            try:
+                for table in (_MODELS, _SERVICE, _SWITCHES):
+                    link.execute(table)
+                yield link
+                link.execute("COMMIT")
+            except BaseException:
+                if link.in_transaction:
+                    link.execute("ROLLBACK")
+                raise
+
+    def _all(self, link: sqlite3.Connection) -> list[Registered]:
+        there = _tables(link)
+        if "models" not in there:
+            return []
+        rows = link.execute("SELECT id, at, version, evaluation FROM models ORDER BY rowid DESC").fetchall()
+        told = {}
+        if "model_service" in there:
+            told = {row[0]: row[1:] for row in link.execute("SELECT id, state, why, gate FROM model_service")}
+        found = []
+        for name, at, version, evaluation in rows:
+            state, why, gate = told.get(name, ("candidate", "", None))
+            found.append(
+                Registered(
+                    id=name,
+                    at=at,
+                    version=version,
+                    folder=self.folder / name,
+                    evaluation=json.loads(evaluation) if evaluation else None,
+                    state=state,
+                    why=why,
+                    gate=json.loads(gate) if gate else None,
+                )
+            )
+        return found
+
     def _folders(self) -> list[Path]:
         found = [path for path in self.folder.glob("m*") if path.is_dir() and path.name[1:].isdigit()]
         return sorted(found, key=lambda path: _number(path.name))
@@ -111,3 +252,32 @@ class Models:
 
 def _number(name: str) -> int:
     return int(name[1:])
+
+
+def _named(models: list[Registered], name: str) -> Registered:
+    for model in models:
+        if model.id == name:
+            return model
+    have = ", ".join(model.id for model in models[:10]) or "none yet"
+    raise ModelError(f"no model '{name}'", hint=f"there is {have}")
+
+
+def _serving(models: list[Registered]) -> Registered | None:
+    """The one in service; before the first promotion, the newest that was not refused."""
+    chosen = next((model for model in models if model.state == "serving"), None)
+    return chosen or next((model for model in models if model.state == "candidate"), None)
+
+
+def _tables(link: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in link.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def _put(link: sqlite3.Connection, name: str, state: State, why: str, gate: Mapping[str, Any] | None = None) -> None:
+    told = None if gate is None else json.dumps(gate, ensure_ascii=False)
+    values = (name, state, datetime.now(UTC).isoformat(timespec="seconds"), why, told)
+    link.execute("INSERT OR REPLACE INTO model_service (id, state, at, why, gate) VALUES (?, ?, ?, ?, ?)", values)
+
+
+def _note(link: sqlite3.Connection, what: str, name: str, why: str) -> None:
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    link.execute("INSERT INTO model_switches (at, what, model, why) VALUES (?, ?, ?, ?)", (at, what, name, why))

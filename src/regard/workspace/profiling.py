@@ -102,7 +102,7 @@ class Profiling:
         found: Foresees | None = getattr(shop.model, "horizon", None)
         if found is not None or shop.model is not None:
             return found
-        for entry in self._models.all():
+        for entry in self._models.in_order():
             with contextlib.suppress(ModelError):
                 found = found or getattr(self._load(entry.folder), "horizon", None)
         return found

@@ -53,7 +53,7 @@ def write(store: Store, models: Models, shop: Shop, notes: tuple[str, ...], prog
 def gather(store: Store, models: Models, shop: Shop, notes: tuple[str, ...]) -> ReportData:
     """All that the page shows; arguments as in `write`."""
     version = shop.ranker.version if shop.ranker else None
-    entry = models.get(version) if version else next(iter(models.all()), None)
+    entry = models.get(version) if version else models.current()
     card = dict(shop.model.card) if shop.model else {}
     if entry and version and (left_out := leaving.kept(entry.folder)):
         card |= leaving.told_briefly(left_out)

@@ -179,7 +179,7 @@ class Segmenting:
         return lookalike(self._crowd(), self._data, self._store.folder, seed, n, **how)
 
     def _crowd(self) -> Crowd:
-        key = (self._data.version, tuple(entry.id for entry in self._models.all()[:1]))
+        key = (self._data.version, tuple(entry.id for entry in self._models.in_order()[:1]))
         if self._seen is None or self._seen[0] != key:
             self._seen = (key, crowd(self._store, self._models, self._data, self._load))
         seen = self._seen[1]

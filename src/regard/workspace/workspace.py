@@ -214,7 +214,7 @@ class Workspace(Profiled, Explained, Living, Looked):
         leave_out_anomalies: bool = False,
         progress: Progress | None = None,
     ) -> TrainReport:
-        """Train a model on all events; it answers from then on.
+        """Train a model on all events; it answers from then on, or waits as a candidate where one was promoted.
 
         Args:
             budget: wall time of everything, seconds or text such as '5m'.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from regard.events.live.record import Event, Record, Refusal
+from regard.events.live.refused import Again
 from regard.events.live.seen import Seen
 from regard.events.live.tables import last_seq
 
@@ -42,18 +43,21 @@ class Entry:
         WorkspaceError: ids of sealed events cannot be read, so that nothing can be entered.
     """
 
-    def __init__(self, link: sqlite3.Connection, seen: Seen, records: Iterable[Record]) -> None:
+    def __init__(self, link: sqlite3.Connection, seen: Seen, records: Sequence[Record | Again]) -> None:
+        bare = [record.record if isinstance(record, Again) else record for record in records]
         self._link = link
-        self._known = seen.known(link, [record.digest for record in records if not isinstance(record, Refusal)])
+        self._known = seen.known(link, [record.digest for record in bare if not isinstance(record, Refusal)])
         self._seq = last_seq(link)
 
-    def enter(self, received_us: int, record: Record) -> Result:
-        """Keep a record, unless it is known.
+    def enter(self, received_us: int, record: Record | Again) -> Result:
+        """Keep a record, unless it is known; one that is sent again is dealt with then, or refused for another reason.
 
         Args:
             received_us: when it arrived, microseconds since 1970 UTC.
             record: of `records`.
         """
+        if isinstance(record, Again):
+            return self._again(received_us, record)
         if isinstance(record, Refusal):
             return self._refuse(received_us, record)
         if not self._once(record.digest):
@@ -70,6 +74,15 @@ class Entry:
         values = (received_us, refusal.reason, refusal.raw)
         self._link.execute("INSERT INTO refused (received_us, reason, raw) VALUES (?, ?, ?)", values)
         return Result(status="refused", reason=refusal.reason)
+
+    def _again(self, received_us: int, again: Again) -> Result:
+        where = "WHERE number = ? AND replayed IS NULL"
+        if isinstance(again.record, Refusal):
+            values = (again.record.reason, again.record.raw, again.number)
+            left = self._link.execute(f"UPDATE refused SET reason = ?, raw = ? {where}", values).rowcount
+            return Result(status="refused", reason=again.record.reason) if left else Result(status="repeated")
+        left = self._link.execute(f"UPDATE refused SET replayed = ? {where}", (received_us, again.number)).rowcount
+        return self.enter(received_us, again.record) if left else Result(status="repeated")
 
     def _keep(self, received_us: int, event: Event) -> None:
         kept = self._link.execute(

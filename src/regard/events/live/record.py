@@ -94,7 +94,9 @@ class _RefusedError(Exception):
     """Carries the reason out of a reader."""
 
 
-def check(record: object, *, now_us: int, own: Words = (), limits: Limits = LIMITS) -> Record:
+def check(
+    record: object, *, now_us: int, arrived_us: int | None = None, own: Words = (), limits: Limits = LIMITS
+) -> Record:
     """Check one record.
 
     Names are those of `schema.FIELDS`; what is not known goes to `extra`. A text of blanks, or one that spells 'nothing
@@ -102,7 +104,8 @@ def check(record: object, *, now_us: int, own: Words = (), limits: Limits = LIMI
 
     Args:
         record: of JSON-like values; a Refusal, by whoever translated the record from another shape, stays one.
-        now_us: when it was received, microseconds since 1970 UTC; also the time of a record without one.
+        now_us: this machine's clock, microseconds since 1970 UTC; a day beyond it is the future.
+        arrived_us: when it arrived, the time of a record without one; None = now.
         own: the shop's own words for behaviours.
         limits: how long texts may be.
 
@@ -117,12 +120,12 @@ def check(record: object, *, now_us: int, own: Words = (), limits: Limits = LIMI
     try:
         if not isinstance(record, Mapping):
             raise _RefusedError("not an object")
-        return _event(record, now_us, own, limits)
+        return _event(record, now_us, now_us if arrived_us is None else arrived_us, own, limits)
     except _RefusedError as refused:
         return Refusal(reason=str(refused), raw=raw_of(record, limits=limits))
 
 
-def _event(record: Mapping[str, Any], now_us: int, own: Words, limits: Limits) -> Event:
+def _event(record: Mapping[str, Any], now_us: int, arrived_us: int, own: Words, limits: Limits) -> Event:
     fields: dict[str, Any] = {}
     for name, read in _READERS.items():
         given = record.get(name)
@@ -132,7 +135,7 @@ def _event(record: Mapping[str, Any], now_us: int, own: Words, limits: Limits) -
         raise _RefusedError(NO_CUSTOMER)
     if "behaviour" not in fields:
         raise _RefusedError(NO_BEHAVIOUR)
-    time_us = fields.pop("time", now_us)
+    time_us = fields.pop("time", arrived_us)
     if time_us > now_us + limits.lead:
         raise _RefusedError(FUTURE)
     behaviour = _named(fields.pop("behaviour"), own)

@@ -150,7 +150,9 @@ class Tail:
         return [_arrived(row) for row in rows]
 
     def refused(self, n: int, *, before: int = _LAST) -> list[Refused]:
-        """The latest `n` refused records, the latest first; of those with a number below `before`."""
+        """The latest `n` refused records, the latest first, those sent again included (`Writer.replay` does that); of
+        those with a number below `before`.
+        """
         rows = self._rows(
             "SELECT number, received_us, reason, raw, replayed FROM refused WHERE number < ? ORDER BY number DESC LIMIT ?",
             before, n,

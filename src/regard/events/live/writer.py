@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from regard.errors import RegardError, UsageError, WorkspaceError, read_only
 from regard.events.catalog import connected, said, writable
 from regard.events.live.entry import Entry, Result
 from regard.events.live.record import Record, check
+from regard.events.live.refused import Again, again
 from regard.events.live.seen import Seen
 from regard.events.live.tables import prepare
 from regard.events.store import Store
@@ -49,7 +50,7 @@ class Settings:
 @dataclass(slots=True)
 class _Batch:
     received_us: int
-    records: list[Record]
+    records: Sequence[Record | Again]
     results: Future[list[Result]]
 
 
@@ -120,7 +121,28 @@ class Writer:
             UsageError: the batch could never be taken, or the writer is closed.
         """
         now_us = time.time_ns() // 1_000
-        checked = [check(record, now_us=now_us, own=self._own) for record in records]
+        return self._take(now_us, [check(record, now_us=now_us, own=self._own) for record in records])
+
+    def replay(self, numbers: Sequence[int], mended: Mapping[int, object] | None = None) -> Future[list[Result]]:
+        """Send refused records again; the same transaction keeps them and counts them as dealt with.
+
+        Args:
+            numbers: of the refusals (`tail.Refused`).
+            mended: number -> the record to take in its place, as `record.check` reads it; the others go as they are.
+
+        Returns:
+            As `submit`, one result a number. What is refused again stays under its number, with the new record and the
+            new reason; repeated = dealt with already, or an event of this id is kept.
+
+        Raises:
+            QueueFullError: too many records are waiting.
+            UsageError: there is no refusal of a number, the batch could never be taken, or the writer is closed.
+            WorkspaceError: the catalogue is missing, damaged or busy.
+        """
+        now_us = time.time_ns() // 1_000
+        return self._take(now_us, again(self._path, numbers, mended or {}, now_us=now_us, own=self._own))
+
+    def _take(self, now_us: int, checked: Sequence[Record | Again]) -> Future[list[Result]]:
         batch = _Batch(now_us, checked, Future())
         batch.results.set_running_or_notify_cancel()
         if not checked:

@@ -26,6 +26,7 @@ from regard.sequences.batches import Batch, assemble, latest
 from regard.sequences.covisits import BACK_DECAY
 from regard.sequences.log import Log
 from regard.sequences.ragged import Ragged
+from regard.sequences.remembered import Remembered
 from regard.sequences.vocabulary import Vocabulary
 
 BLOCK_TOKENS = 4_000
@@ -83,7 +84,7 @@ class Runtime:
         self._artefact, self._weights, self._settings = artefact, artefact.weights, artefact.settings
         self.about: Beside | None = None
         """What is known of customers beside their events, where somebody says so before `horizon` is asked."""
-        self._asked = 0
+        self._asked, self._remembered = 0, Remembered()
 
     @property
     def parts(self) -> Artefact:
@@ -137,6 +138,7 @@ class Runtime:
         *,
         allowed: NDArray[np.bool_] | None = None,
         barred: Ragged | None = None,
+        shift: Array | None = None,
     ) -> Best:
         """The n best items of every query: those of a sort of `score`, found without scoring everything, on all cores.
 
@@ -144,14 +146,14 @@ class Runtime:
             queries: Q histories. asof: int64 [Q] seconds. n: items wanted, at least 1.
             allowed: bool [V] candidates; None = all merchandise.
             barred: Q rows of codes that are no candidates for this query, -1 for none.
+            shift: float32 [V], added to the scores before they are compared, not to `total`; None = nothing.
         """
         Q, engine = len(queries), self._engine_for(len(queries))
         found = Best(
             items=np.full((Q, n), -1), scores=np.full((Q, n), -np.inf, np.float32), total=np.empty(Q, np.float32)
         )
-        shut = np.zeros(self._catalogue.places, dtype=np.float32)
-        if allowed is not None:
-            shut[: len(allowed)] = (allowed - np.float32(1)) * -OUT
+        moved = None if shift is None else self._remembered(self._wide, shift)
+        gate = self._remembered(self._gate, allowed, moved)
         gather = self._gatherer(queries, asof)
 
         estimate = self._catalogue.estimate if engine is None else engine.estimate
@@ -162,7 +164,8 @@ class Runtime:
                 if some.start == 0:
                     room = np.empty_like(asked.estimate)
                 found.total[here] = log_total(self._catalogue, asked, room[: len(here)])
-                asked.estimate[:] += shut
+                asked = replace(asked, shift=moved)
+                asked.estimate[:] += gate
                 if barred is not None:
                     own = barred.take(here)
                     asked.estimate[np.repeat(np.arange(len(here)), own.lengths), own.values] = (
@@ -182,6 +185,19 @@ class Runtime:
             with ThreadPoolExecutor(cores()) as pool:
                 list(pool.map(answer, parts))
         return found
+
+    def _wide(self, shift: Array) -> Array:
+        """[W], what is added to the score of each place."""
+        wide = np.zeros(self._catalogue.places, dtype=np.float32)
+        wide[: len(shift)] = shift
+        return wide
+
+    def _gate(self, allowed: NDArray[np.bool_] | None, moved: Array | None) -> Array:
+        """[W], what is added to the estimate of each place: OUT to that of no candidate."""
+        gate = np.zeros(self._catalogue.places, dtype=np.float32) if moved is None else moved.copy()
+        if allowed is not None:
+            gate[: len(allowed)][~allowed] = OUT
+        return gate
 
     def score_of(
         self,

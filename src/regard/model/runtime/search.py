@@ -67,11 +67,13 @@ class Catalogue:
         for start in range(0, len(row), SOME):
             some = slice(start, start + SOME)
             scores[some] += (self.items[place[some]] * state[row[some]]).sum(axis=1)
-        return scores
+        return scores if asked.shift is None else scores + asked.shift[place]
 
     def rounding(self, asked: Questions) -> NDArray[np.float64]:
         """[B], what sums in float32 may be out by."""
         size = self._longest * _lengths(asked.state) + np.abs(asked.share) @ self._largest
+        if asked.shift is not None:
+            size = size + np.abs(asked.shift).max(initial=0)
         return np.asarray(EPSILON * (asked.state.shape[1] + asked.share.shape[1] + 8) * size, dtype=np.float64)
 
 
@@ -110,12 +112,14 @@ class Questions:
     Args:
         state: [B, D]. share: [B, C], what the counts weigh. extra: [B, W], what own events add.
         estimate: [B, W], the sum of the three as estimated, OUT for what is no candidate.
+        shift: [W], what whoever asks adds to every score, in the estimates already; None = nothing.
     """
 
     state: Array
     share: Array
     extra: Array
     estimate: Array
+    shift: Array | None = None
 
 
 def places_of(items: int) -> int:

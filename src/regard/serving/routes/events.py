@@ -1,0 +1,143 @@
+"""Events come in, in Regard's own names, GA4's or as CloudEvents; what arrived last can be looked at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from regard.events.live import Arrived
+from regard.serving import event_docs as docs
+from regard.serving.access import Caller, needs
+from regard.serving.adapters import cloudevents, ga4
+from regard.serving.adapters.lines import refused
+from regard.serving.body import parsed, read
+from regard.serving.cursors import after, cursor
+from regard.serving.problems import Problem
+from regard.serving.server import At
+from regard.serving.taking import Batch, adapted, native, take, too_many
+
+router = APIRouter(tags=["events"])
+
+JSON = ("application/json", "text/plain")
+"""text/plain is what a page can send to another origin without a question beforehand, and all that sendBeacon can."""
+LINES = ("application/x-ndjson", "application/jsonl", "application/x-jsonlines")
+MOST = 500
+"""Events or refusals of one page of a list."""
+
+
+@router.post(
+    "/v1/events",
+    summary="Send events",
+    status_code=202,
+    response_class=Response,
+    responses=docs.TAKEN,
+    openapi_extra=docs.EVENTS_BODY,
+)
+async def post_events(
+    request: Request,
+    at: At,
+    caller: Annotated[Caller, Depends(needs("ingest-public"))],
+    shape: Annotated[
+        Literal["regard", "ga4"],
+        Query(description="Whose names application/json has: Regard's, or a body of GA4's Measurement Protocol."),
+    ] = "regard",
+) -> Response:
+    """Take an array of events, an object with `events`, one event, lines of JSON, or CloudEvents; answer when they are on the disk.
+
+    An `event_id` counts once for as long as the workspace lives, so a request without an answer may simply be sent again.
+    Records of `kind` identify and alias say who an anonymous id is.
+    """
+    body = await read(request, limit=at.settings.body_bytes)
+    received_us = time.time_ns() // 1_000
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind in LINES:
+        return await take(at, caller, _lines(body, at.settings.rows))
+    if kind not in (*JSON, cloudevents.STRUCTURED, cloudevents.BATCHED):
+        raise Problem("wrong-type", detail=f"the body is {kind or 'of no type'}", hint="send application/json")
+    document = parsed(body)
+    if cloudevents.is_binary(request.headers):
+        batch = adapted([cloudevents.from_headers(request.headers, document)], cloudevents.records)
+    elif kind in (cloudevents.STRUCTURED, cloudevents.BATCHED):
+        batch = adapted(
+            _few(document if isinstance(document, list) else [document], at.settings.rows), cloudevents.records
+        )
+    elif shape == "ga4":
+        batch = _ga4(document, at.settings.rows)
+    else:
+        batch = _native(document, received_us, at.settings.rows)
+    return await take(at, caller, batch)
+
+
+@router.get("/v1/events/tail", summary="See what arrived last", responses={401: docs.problem("A key is needed.")})
+async def get_tail(
+    at: At,
+    caller: Annotated[Caller, Depends(needs("read"))],
+    limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
+    cursor_: Annotated[str, Query(alias="cursor", description="`next_cursor` of the page before.")] = "",
+) -> dict[str, Any]:
+    """Events that are in no part of the store yet, the latest first."""
+    found = await at.ask(partial(at.live.newest, limit, before=after(cursor_)))
+    last = found[-1].seq if len(found) == limit else None
+    return {"events": [_shown(event) for event in found], "next_cursor": cursor(last)}
+
+
+def _native(document: Any, received_us: int, rows: int) -> Batch:
+    sent_at = None
+    if isinstance(document, Mapping) and "events" in document:
+        sent_at, document = document.get("sent_at"), document["events"]
+        if not isinstance(document, list):
+            raise Problem("invalid", detail="'events' is not an array")
+    incoming = document if isinstance(document, list) else [document]
+    return native(_few(incoming, rows), received_us=received_us, sent_at=sent_at)
+
+
+def _ga4(document: Any, rows: int) -> Batch:
+    if not isinstance(document, Mapping) or not isinstance(document.get("events"), list):
+        raise Problem("invalid", detail="a body of GA4's has an array 'events'")
+    return adapted(_few(document["events"], rows), partial(ga4.records, document))
+
+
+def _lines(body: bytes, rows: int) -> Batch:
+    """A record a line; a broken one is refused alone."""
+    batch = Batch()
+    for place, line in enumerate(_few([line for line in body.split(b"\n") if line.strip()], rows)):
+        try:
+            batch.records.append(parsed(line))
+        except Problem:
+            batch.records.extend(refused("not JSON", line.decode(errors="replace")))
+        batch.of.append(place)
+    return batch
+
+
+def _few(incoming: list[Any], rows: int) -> list[Any]:
+    if len(incoming) > rows:
+        raise too_many(rows)
+    return incoming
+
+
+def _shown(event: Arrived) -> dict[str, Any]:
+    said = {
+        "customer": event.customer, "behaviour": event.behaviour, "item": event.item, "time": at_utc(event.time_us),
+        "received_at": at_utc(event.received_us), "event_id": event.event_id,
+    }  # fmt: skip
+    return {**said, "fields": event.fields}
+
+
+def at_utc(time_us: int) -> str:
+    """A time as RFC 3339.
+
+    >>> at_utc(1_700_000_000_000_001)
+    '2023-11-14T22:13:20.000001Z'
+    """
+    return (
+        datetime.fromtimestamp(time_us // 1_000_000, UTC)
+        .replace(microsecond=time_us % 1_000_000, tzinfo=None)
+        .isoformat()
+        + "Z"
+    )
