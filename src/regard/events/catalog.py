@@ -42,6 +42,9 @@ CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 _DIGESTS = "CREATE TABLE IF NOT EXISTS digests (path TEXT PRIMARY KEY, sha256 TEXT NOT NULL)"
 """Beside the parts and not of them, so that a workspace made before it was kept stays readable, by either Regard."""
 
+_OPEN = ("aliases", "consents")
+"""Tables of what comes live and is part of the next version, whatever makes it; their column `added` says of which."""
+
 _RESTORE = "restore it from a backup, or make a workspace in another folder and ingest the files again"
 _ROOM = 1 << 20
 """Bytes that must be free for SQLite to work at all; with less, an I/O error means a full disk."""
@@ -302,6 +305,9 @@ def _version(link: sqlite3.Connection) -> int:
 
 def _apply(link: sqlite3.Connection, version: int, change: Change) -> None:
     link.execute("INSERT INTO versions VALUES (?, ?, ?)", (version, change.at, change.what))
+    for table in _OPEN:
+        if link.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
+            link.execute(f"UPDATE {table} SET added = ? WHERE added IS NULL", (version,))
     if change.ingest is not None:
         number, report = change.ingest
         link.execute(

@@ -4,11 +4,19 @@ A customers table with a column `consent` (see `names.TABLE_COLUMNS`) makes cons
 does not say yes in the latest table that has the column and names them is left out, whether they said no, said nothing,
 or are in no such table. A shop without such a column has asked nobody, and looks at all. A later table without the
 column changes nobody's consent.
+
+A live word (`say`) is about one customer and makes it a condition for nobody else. It holds at once; a word under an id
+that was joined to a customer is theirs, and their latest counts. A live no stands until a live yes: a table is exported
+some time before it comes in, and must not undo what the customer has just said. After a live yes, a later table may say no.
 """
 
 from __future__ import annotations
 
+import json
+import sqlite3
+import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +24,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from regard.errors import UsageError
+from regard.events import aliases
 from regard.events.catalog import Part
 from regard.events.engine import Engine
 from regard.events.names import CONSENT_WORDS
@@ -39,27 +48,167 @@ def _listed(words: Iterable[str]) -> str:
     return ", ".join(f"'{word}'" for word in sorted(words))
 
 
-def obey(engine: Engine, parts: Sequence[Part]) -> None:
-    """From here on the engine's views of events hold consenting customers alone; everybody where nobody was asked.
+_TABLE = """
+CREATE TABLE IF NOT EXISTS consents (
+    customer TEXT PRIMARY KEY, said INTEGER NOT NULL, time_us INTEGER NOT NULL, ingest INTEGER NOT NULL, added INTEGER
+) WITHOUT ROWID
+"""
+"""consents.ingest = the last ingest before the word; added = the first version after it, NULL while there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Whom an id means now.
 
     Args:
-        engine: its `among` becomes the name of a table with one row for each of them.
-        parts: customers tables, the oldest first.
+        customer: whose events under it are.
+        said: True or False where a live word decides, whatever was true at a version; None where that still holds.
     """
+
+    customer: str
+    said: bool | None = None
+
+
+def word(value: object) -> bool:
+    """What a live consent says: true for yes, false for everything else."""
+    return value is True or (isinstance(value, str | int) and str(value).strip().lower() in CONSENT_WORDS[True])
+
+
+def say(link: sqlite3.Connection, customer: str, said: bool, time_us: int) -> None:
+    """Keep what a customer says unless they have said something later; in the caller's transaction."""
+    link.execute(_TABLE)
+    link.execute(
+        "INSERT INTO consents SELECT ?, ?, ?, (SELECT coalesce(max(number), 0) FROM ingests), NULL WHERE true"
+        " ON CONFLICT (customer) DO UPDATE SET said = excluded.said, time_us = excluded.time_us, ingest = excluded.ingest,"
+        " added = iif(said = excluded.said AND ingest = excluded.ingest, added, NULL)"
+        " WHERE excluded.time_us >= time_us",
+        (customer, said, time_us),
+    )
+
+
+def there(link: sqlite3.Connection) -> bool:
+    """Whether anybody has said anything live."""
+    return link.execute("SELECT 1 FROM sqlite_master WHERE name = 'consents'").fetchone() is not None
+
+
+def people(link: sqlite3.Connection, version: int, names: Iterable[str]) -> dict[str, Person]:
+    """Whom ids mean now, and what they have said since a version.
+
+    Args:
+        version: of the manifest, of which it is known who consents. names: ids.
+    """
+    asked = list(dict.fromkeys(names))
+    found = aliases.whose(link, asked, _now_us())
+    if not there(link):
+        return {name: Person(customer=customer) for name, customer in found.items()}
+    said = _said(link, aliases.under(link, found.values()))
+    return {
+        name: Person(customer=customer, said=_decides(said.get(customer), version)) for name, customer in found.items()
+    }
+
+
+def withdrawn(link: sqlite3.Connection, version: int) -> set[str]:
+    """The ids that may no longer be looked at, of those that might at a version."""
+    if not there(link):
+        return set()
+    newer = "(SELECT anonymous FROM aliases WHERE added IS NULL OR added > ?1)" if aliases.there(link) else "('')"
+    rows = link.execute(
+        f"SELECT customer FROM consents WHERE said = 0 AND (added IS NULL OR added > ?1 OR customer IN {newer})",
+        (version,),
+    )
+    found = people(link, version, [name for (name,) in rows])
+    return {who for name, person in found.items() if person.said is False for who in (name, person.customer)}
+
+
+def _said(
+    link: sqlite3.Connection, spans: dict[str, tuple[aliases.Span, ...]]
+) -> dict[str, tuple[int, bool, int | None]]:
+    """(time, word, version) of the latest word of each customer."""
+    owner: dict[str, list[tuple[str, aliases.Span]]] = {}
+    for customer, own in spans.items():
+        for span in own:
+            owner.setdefault(span.id, []).append((customer, span))
+    rows = link.execute(
+        "SELECT customer, time_us, said, added FROM consents WHERE customer IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(owner)),),
+    )
+    latest: dict[str, tuple[int, bool, int | None]] = {}
+    for name, time_us, said, added in rows:
+        for customer, span in owner[name]:
+            if time_us in span and (customer not in latest or latest[customer][0] <= time_us):
+                latest[customer] = (time_us, bool(said), added)
+    return latest
+
+
+def _decides(latest: tuple[int, bool, int | None] | None, version: int) -> bool | None:
+    if latest is None:
+        return None
+    _, said, added = latest
+    return said if not said or added is None or added > version else None
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1_000
+
+
+def obey(engine: Engine, parts: Sequence[Part], link: sqlite3.Connection, version: int | None = None) -> None:
+    """From here on the engine's views of events are of customers, whatever ids their events came with, and hold nobody's who
+    may not be looked at.
+
+    Args:
+        engine: its `among` becomes the name of a table with one row for each who may, where consent is a condition for
+            everybody; else its `without` that of a table of who may not, and its `joined` as in `aliases.obey`.
+        parts: customers tables, the oldest first.
+        link: to the catalogue. version: of the aliases; None = the next one.
+    """
+    aliases.obey(engine, link, version)
+    said = _heard(engine, link)
     asked = [part for part in parts if CONSENT in part.columns]
     if not asked:
+        if said:
+            engine.rows("CREATE OR REPLACE TABLE refusing AS SELECT customer FROM heard WHERE NOT said")
+            engine.without = "refusing"
         return
     views = []
     for number, part in enumerate(asked):
         engine.over(f"consents {number}", [part])
         # A part from before consent was recognised holds text, or numbers.
-        said = said_sql(f"{CONSENT}::VARCHAR")
-        views.append(f"SELECT customer, {said} AS said, {number} AS nth FROM {quoted(f'consents {number}')}")
+        told = said_sql(f"{CONSENT}::VARCHAR")
+        view = quoted(f"consents {number}")
+        views.append(f"SELECT customer, {told} AS said, {number} AS nth, {part.ingest:d} AS ingest FROM {view}")
     engine.rows(
-        f"CREATE OR REPLACE TABLE consenting AS SELECT customer FROM ({' UNION ALL '.join(views)})"
-        " GROUP BY customer HAVING coalesce(arg_max(coalesce(said, false), nth), false)"
+        "CREATE OR REPLACE TABLE asked AS SELECT customer, arg_max(coalesce(said, false), nth) AS said,"
+        f" max(ingest) AS ingest FROM ({' UNION ALL '.join(views)}) GROUP BY customer"
+    )
+    if not said:
+        engine.rows("CREATE OR REPLACE TABLE heard AS SELECT '' AS customer, false AS said, 0 AS ingest WHERE false")
+    engine.rows(
+        "CREATE OR REPLACE TABLE consenting AS SELECT customer FROM asked FULL JOIN heard USING (customer) WHERE CASE"
+        " WHEN heard.said IS NULL THEN asked.said WHEN heard.said AND asked.ingest > heard.ingest THEN asked.said"
+        " ELSE heard.said END"
     )
     engine.among = "consenting"
+
+
+def _heard(engine: Engine, link: sqlite3.Connection) -> bool:
+    """Make the table `heard` of each customer's latest live word; returns whether there is one."""
+    rows = link.execute("SELECT customer, said, time_us, ingest FROM consents").fetchall() if there(link) else []
+    if not rows:
+        return False
+    names = ["customer", "said", "time_us", "ingest"]
+    engine.connection.register("heard rows", pa.table([pa.array(one) for one in zip(*rows, strict=True)], names=names))
+    mapped = (
+        "SELECT coalesce(alias.customer, word.customer) AS customer, said, time_us, ingest"
+        f' FROM "heard rows" AS word LEFT JOIN {quoted(engine.joined)} AS alias ON word.customer = alias.anonymous'
+        " AND time_us >= alias.from_us AND time_us < alias.until_us"
+    )
+    source = f"({mapped})" if engine.joined else '"heard rows"'
+    engine.rows(
+        "CREATE OR REPLACE TABLE heard AS SELECT customer, arg_max(said, time_us) = 1 AS said,"
+        f" arg_max(ingest, time_us) AS ingest FROM {source} GROUP BY customer"
+    )
+    engine.connection.unregister("heard rows")
+    return True
 
 
 def kept(engine: Engine, table: pa.Table, ends: Sequence[str] = ("customer",)) -> pa.Table:
@@ -68,11 +217,14 @@ def kept(engine: Engine, table: pa.Table, ends: Sequence[str] = ("customer",)) -
     Args:
         engine: as `obey` left it. ends: columns that name customers.
     """
+    for named, may in ((engine.among, True), (engine.without, False)):
+        if named:
+            known = engine.table(f"SELECT customer FROM {quoted(named)}")["customer"]
+            for end in ends:
+                there = pc.is_in(table[end], known)
+                table = table.filter(there if may else pc.invert(there))
     if not engine.among:
         return table
-    known = engine.table(f"SELECT customer FROM {quoted(engine.among)}")["customer"]
-    for end in ends:
-        table = table.filter(pc.is_in(table[end], known))
     return table.drop_columns([name for name in table.column_names if name.casefold() == CONSENT])
 
 

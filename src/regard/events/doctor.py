@@ -79,7 +79,7 @@ def examine(engine: Engine, catalog: Catalog, config: Config, version: int) -> D
     parts = catalog.parts(version, "events")
     columns = engine.scan("events", parts)
     accepted = sum(part.rows for part in parts)
-    events = int(engine.one("SELECT count(*) FROM events")[0]) if engine.among else accepted
+    events = int(engine.one("SELECT count(*) FROM events")[0]) if engine.among or engine.without else accepted
     refused, findings = _rejected(engine, catalog, version, accepted)
     covered = sum(part.rows for part in catalog.parts(version, "covered"))
     findings.append(
@@ -134,12 +134,13 @@ def _refunds(engine: Engine, events: int) -> Finding:
 
 
 def _withheld(engine: Engine, parts: Sequence[Part]) -> list[Finding]:
-    if not (engine.among and parts):
+    if not (parts and (engine.among or engine.without)):
         return []
-    engine.over("everybody", parts)
+    engine.scan("everybody", parts, everybody=True)
     everybody = int(engine.one("SELECT count(DISTINCT customer) FROM everybody")[0])
     seen = int(engine.one("SELECT count(DISTINCT customer) FROM events")[0])
-    advice = "no customers table says that they consent; kept, and neither learned from nor looked at"
+    why = "no customers table says that they consent" if engine.among else "they have said that they do not consent"
+    advice = f"{why}; kept, and neither learned from nor looked at"
     return [Finding(name="no consent", count=everybody - seen, of=everybody, unit="customers", advice=advice)]
 
 

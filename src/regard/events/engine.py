@@ -64,6 +64,10 @@ class Engine:
         self.folder = folder
         self.among = ""
         """Table of the customers whose events may be read, see `consent.obey`; '' = everybody's."""
+        self.without = ""
+        """Table of the customers whose events may not be read, where nobody else was asked; '' = nobody."""
+        self.joined = ""
+        """Table of whose the events of an id are, see `aliases.obey`; '' = of whom they name."""
         with disk_errors():
             self._spill = tempfile.mkdtemp(prefix="spill-", dir=cache_of(folder))
         settings: dict[str, Any] = {"memory_limit": f"{memory_mb}MB", "temp_directory": self._spill}
@@ -112,9 +116,12 @@ class Engine:
             name = "to_arrow_reader" if hasattr(answer, "to_arrow_reader") else "fetch_arrow_reader"
             yield from getattr(answer, name)(BATCH)
 
-    def scan(self, name: str, parts: Sequence[Part]) -> tuple[str, ...]:
+    def scan(self, name: str, parts: Sequence[Part], *, everybody: bool = False) -> tuple[str, ...]:
         """Make the view `name` over the rows of event parts that may be read, with every column of the schema; returns
         those that hold values.
+
+        Args:
+            name: of the view. parts: of events. everybody: whether rows that may not be read are counted as well.
 
         Raises:
             WorkspaceError: a part is missing or has another size than the manifest says.
@@ -122,7 +129,9 @@ class Engine:
         held, source = {column for part in parts for column in part.columns}, f"{name} parts"
         if parts:
             self.over(source, parts)
-        if parts and self.among:
+        if parts and self.joined:
+            source = self._of_customers(source)
+        if parts and (self.among or self.without) and not everybody:
             held, source = self._allowed(source, held)
         wanted = [
             (
@@ -136,13 +145,25 @@ class Engine:
         self.rows(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS SELECT {select} {of}")
         return tuple(field.name for field in SCHEMA if field.name in held)
 
+    def _of_customers(self, view: str) -> str:
+        """A view of the same events, each under the id of the customer whose it is."""
+        name = f"{view} joined"
+        self.rows(
+            f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS"
+            f" SELECT event.* REPLACE (coalesce(alias.customer, event.customer) AS customer) FROM {quoted(view)} AS event"
+            f" LEFT JOIN {quoted(self.joined)} AS alias ON event.customer = alias.anonymous"
+            " AND epoch_us(event.time) >= alias.from_us AND epoch_us(event.time) < alias.until_us"
+        )
+        return name
+
     def _allowed(self, view: str, held: Iterable[str]) -> tuple[set[str], str]:
         """Of the columns those that hold values of customers whose events may be read, and a view of these events."""
         columns, name = sorted(held), f"{view} allowed"
-        self.rows(
-            f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS"
-            f" SELECT * FROM {quoted(view)} WHERE customer IN (SELECT customer FROM {quoted(self.among)})"
+        lists = {"IN": self.among, "NOT IN": self.without}
+        told = " AND ".join(
+            f"customer {which} (SELECT customer FROM {quoted(table)})" for which, table in lists.items() if table
         )
+        self.rows(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS SELECT * FROM {quoted(view)} WHERE {told}")
         there = (f"EXISTS (SELECT 1 FROM {quoted(name)} WHERE {quoted(column)} IS NOT NULL)" for column in columns)
         found = self.one(f"SELECT {', '.join(there)}")
         return {column for column, some in zip(columns, found, strict=True) if some}, name
@@ -171,7 +192,8 @@ class Engine:
         """
         held = self.scan("events", parts)
         select = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in columns.items())
-        order = f" ORDER BY {sort_key(held)}" if held and (len(parts) > 1 or self.among) else ""
+        as_they_lie = len(parts) == 1 and not (self.among or self.without or self.joined)
+        order = f" ORDER BY {sort_key(held)}" if held and not as_they_lie else ""
         yield from self.batches(f"SELECT {select} FROM events{order}")
 
     def write_part(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from regard.config import Config
 from regard.events import consent, gate_rules, merchandise
-from regard.events.catalog import Catalog, Change, Part
+from regard.events.catalog import Catalog, Change, Part, opened
 from regard.events.engine import Engine
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def enter(
     report = _describe(engine, report, config, live, parts, number)
     # Who acts like a robot is asked of whoever may be looked at, and by their events alone.
     known = [*catalog.parts(version, "customers"), *(part for part in parts if part.kind == "customers")]
-    consent.obey(engine, known)
+    with opened(catalog.path) as link:
+        consent.obey(engine, known, link)
     engine.scan("events", [*live, *(part for part in parts if part.kind == "events")])
     bots = gate_rules.bots(engine) if report.clock == "clock" else {}
     report = replace(report, bots=len(bots), seconds=round(report.seconds + perf_counter() - began, 3))

@@ -12,7 +12,7 @@ from typing import Any
 from regard.config import Config
 from regard.errors import InputError
 from regard.events import consent, gate, gate_rules, sensitive
-from regard.events.catalog import Catalog, Change, Kind, Part
+from regard.events.catalog import Catalog, Change, Kind, Part, opened
 from regard.events.engine import Engine, listed, sort_key
 from regard.events.enter import enter
 from regard.events.mapping import Mapping as Columns
@@ -258,7 +258,8 @@ def undo(engine: Engine, catalog: Catalog, number: int) -> None:
     if covered and any(part.kind == "events" for part in gone):
         promoted, replaced = _promote(engine, live, covered)
         gone += replaced
-    consent.obey(engine, [part for part in parts if part.kind == "customers" and part.ingest != number])
+    with opened(catalog.path) as link:
+        consent.obey(engine, [part for part in parts if part.kind == "customers" and part.ingest != number], link)
     engine.scan("events", [part for part in [*live, *promoted] if part.kind == "events"])
     clock = catalog.clock()
     remaining = catalog.live() or any(entry.number != number and not entry.undone for entry in catalog.history())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,8 +21,8 @@ import pyarrow as pa
 
 from regard.config import CONFIG_NAME, Config, load, save
 from regard.errors import UsageError, WorkspaceError, read_only
-from regard.events import consent, doctor, gate_rules, ingest, merchandise, sensitive, tables
-from regard.events.catalog import Catalog, Ingest, writable
+from regard.events import consent, doctor, gate_rules, ingest, merchandise, sensitive, tables, traits
+from regard.events.catalog import Catalog, Ingest, opened, writable
 from regard.events.engine import Engine, cache_of, disk_errors
 from regard.events.mapping import Mapping as Columns
 from regard.events.schema import CLOCKS, Clock
@@ -168,8 +168,8 @@ class Store:
             return tables.described(engine, tables.merged(engine, self.catalog.parts(version, "items"), "items"), told)
 
     def customers(self) -> pa.Table:
-        """One row a customer who may be looked at, as the customers tables give it, sorted by id, without what is
-        sensitive and not switched on; empty when none was given.
+        """One row a customer who may be looked at, as the customers tables give it and with the traits that came live, sorted
+        by id, without what is sensitive and not switched on; empty when none was given.
         """
         return self._beside("customers")
 
@@ -186,6 +186,9 @@ class Store:
     def _beside(self, kind: tables.Table) -> pa.Table:
         with self.reading() as (engine, version):
             merged = tables.merged(engine, self.catalog.parts(version, kind), kind)
+            if kind == "customers":
+                with opened(self.catalog.path) as link:
+                    merged = traits.beside(engine, link, merged)
             told = consent.kept(engine, merged, ("customer", "other") if kind == "edges" else ("customer",))
             return sensitive.without(told, self.config.sensitive)
 
@@ -195,6 +198,16 @@ class Store:
             if not engine.among:
                 return None
             return engine.table(f"SELECT customer FROM {engine.among} ORDER BY customer")["customer"].combine_chunks()
+
+    def people(self, version: int, names: Iterable[str]) -> dict[str, consent.Person]:
+        """Whom ids mean now, and what they have said since a version (see `consent.people`)."""
+        with opened(self.catalog.path) as link:
+            return consent.people(link, version, names)
+
+    def withdrawn(self, version: int) -> set[str]:
+        """The ids that may no longer be looked at, of those that might at a version."""
+        with opened(self.catalog.path) as link:
+            return consent.withdrawn(link, version)
 
     def bots(self, *, before: datetime | None = None) -> list[str]:
         """Bot-like customers, the busiest first: flagged, left out of training by default.
@@ -228,7 +241,8 @@ class Store:
             fcntl.flock(lock, fcntl.LOCK_SH)
             with self._engine() as engine:
                 version = self.version
-                consent.obey(engine, self.catalog.parts(version, "customers"))
+                with opened(self.catalog.path) as link:
+                    consent.obey(engine, self.catalog.parts(version, "customers"), link, version)
                 yield engine, version
 
     @contextmanager

@@ -66,7 +66,11 @@ def read_log(store: Store, *, behaviours: Sequence[str] | None = None, until: in
     Raises:
         WorkspaceError: a part is missing or damaged, or the disk is full.
     """
-    log = _cached(store)
+    log, version = _cached(store)
+    gone = store.withdrawn(version)
+    if gone:
+        codes = log.customers.codes(sorted(gone))
+        log = log.take(np.setdiff1d(np.arange(len(log)), codes))
     services = {service.item for service in store.services(before=None if until is None else utc(until))}
     codes = log.items.codes(sorted(services))
     merchandise = np.ones(len(log.items), dtype=np.bool_)
@@ -78,7 +82,8 @@ def read_log(store: Store, *, behaviours: Sequence[str] | None = None, until: in
     return log.where(keep if behaviours is None else keep & log.is_behaviour(tuple(behaviours)))
 
 
-def _cached(store: Store) -> Log:
+def _cached(store: Store) -> tuple[Log, int]:
+    """The packed log, and the version that it is of."""
     key = json.dumps([FORMAT, store.clock, store.config.time_zone])
     with store.reading() as (engine, version), disk_errors():
         name = f"log-{version:06d}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
@@ -87,7 +92,7 @@ def _cached(store: Store) -> Log:
         # A read-only workspace may have brought a packed log along.
         for place in (folder, store.folder / "cache" / name):
             if (log := _load(place)) is not None:
-                return log
+                return log, version
         temporary = Path(tempfile.mkdtemp(prefix="spill-", dir=cache))
         try:
             _pack(engine, store.catalog.parts(version, "events"), temporary, store.clock, store.config.time_zone)
@@ -101,7 +106,7 @@ def _cached(store: Store) -> Log:
             shutil.rmtree(temporary, ignore_errors=True)
     if log is None:
         raise WorkspaceError(f"{folder} was deleted while it was read", hint="run the same command again")
-    return log
+    return log, version
 
 
 def _pack(engine: Engine, parts: Sequence[Part], folder: Path, clock: Clock, zone: str) -> None:

@@ -126,7 +126,12 @@ class Data:
             told = self._store.consenting()
             self._consenting = version, None if told is None else Vocabulary(told)
         known = self._consenting[1]
-        return set() if known is None else {name for name in customers if name not in known}
+        people = self._store.people(version, customers)
+        return {
+            name
+            for name, person in people.items()
+            if person.said is False or (person.said is None and known is not None and person.customer not in known)
+        }
 
     def must_consent(self, customers: Iterable[str]) -> None:
         """Refuse a question about customers who have not all consented.

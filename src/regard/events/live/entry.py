@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from regard.events.live import people
+from regard.events.live.people import Said
 from regard.events.live.record import Event, Record, Refusal
 from regard.events.live.refused import Again
 from regard.events.live.seen import Seen
@@ -43,13 +45,13 @@ class Entry:
         WorkspaceError: ids of sealed events cannot be read, so that nothing can be entered.
     """
 
-    def __init__(self, link: sqlite3.Connection, seen: Seen, records: Sequence[Record | Again]) -> None:
+    def __init__(self, link: sqlite3.Connection, seen: Seen, records: Sequence[Record | Said | Again]) -> None:
         bare = [record.record if isinstance(record, Again) else record for record in records]
         self._link = link
         self._known = seen.known(link, [record.digest for record in bare if not isinstance(record, Refusal)])
         self._seq = last_seq(link)
 
-    def enter(self, received_us: int, record: Record | Again) -> Result:
+    def enter(self, received_us: int, record: Record | Said | Again) -> Result:
         """Keep a record, unless it is known; one that is sent again is dealt with then, or refused for another reason.
 
         Args:
@@ -58,12 +60,17 @@ class Entry:
         """
         if isinstance(record, Again):
             return self._again(received_us, record)
+        record = self._barred(record)
         if isinstance(record, Refusal):
             return self._refuse(received_us, record)
         if not self._once(record.digest):
             return Result(status="repeated", event_id=record.event_id)
         self._keep(received_us, record)
         return Result(status="accepted", event_id=record.event_id)
+
+    def _barred(self, record: Record | Said) -> Record | Said:
+        why = people.bars(self._link, record) if isinstance(record, Said) else ""
+        return Refusal(reason=why, raw=record.raw) if isinstance(record, Said) and why else record
 
     def _once(self, digest: bytes) -> bool:
         """Whether an id comes for the first time; from now on it is known."""
@@ -77,14 +84,18 @@ class Entry:
 
     def _again(self, received_us: int, again: Again) -> Result:
         where = "WHERE number = ? AND replayed IS NULL"
-        if isinstance(again.record, Refusal):
-            values = (again.record.reason, again.record.raw, again.number)
+        record = self._barred(again.record)
+        if isinstance(record, Refusal):
+            values = (record.reason, record.raw, again.number)
             left = self._link.execute(f"UPDATE refused SET reason = ?, raw = ? {where}", values).rowcount
-            return Result(status="refused", reason=again.record.reason) if left else Result(status="repeated")
+            return Result(status="refused", reason=record.reason) if left else Result(status="repeated")
         left = self._link.execute(f"UPDATE refused SET replayed = ? {where}", (received_us, again.number)).rowcount
-        return self.enter(received_us, again.record) if left else Result(status="repeated")
+        return self.enter(received_us, record) if left else Result(status="repeated")
 
-    def _keep(self, received_us: int, event: Event) -> None:
+    def _keep(self, received_us: int, event: Event | Said) -> None:
+        if isinstance(event, Said):
+            people.keep(self._link, event)
+            return
         kept = self._link.execute(
             "INSERT INTO tail (received_us, customer, behaviour, item, time_us, event_id, row)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",

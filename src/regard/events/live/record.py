@@ -90,7 +90,7 @@ Record = Event | Refusal
 """What a record can turn out to be."""
 
 
-class _RefusedError(Exception):
+class RefusedError(Exception):
     """Carries the reason out of a reader."""
 
 
@@ -119,25 +119,25 @@ def check(
         return record
     try:
         if not isinstance(record, Mapping):
-            raise _RefusedError("not an object")
+            raise RefusedError("not an object")
         return _event(record, now_us, now_us if arrived_us is None else arrived_us, own, limits)
-    except _RefusedError as refused:
+    except RefusedError as refused:
         return Refusal(reason=str(refused), raw=raw_of(record, limits=limits))
 
 
 def _event(record: Mapping[str, Any], now_us: int, arrived_us: int, own: Words, limits: Limits) -> Event:
     fields: dict[str, Any] = {}
-    for name, read in _READERS.items():
+    for name, read in READERS.items():
         given = record.get(name)
         if given is not None and (value := read(name, given, limits)) is not None:
             fields[name] = value
     if "customer" not in fields:
-        raise _RefusedError(NO_CUSTOMER)
+        raise RefusedError(NO_CUSTOMER)
     if "behaviour" not in fields:
-        raise _RefusedError(NO_BEHAVIOUR)
+        raise RefusedError(NO_BEHAVIOUR)
     time_us = fields.pop("time", arrived_us)
     if time_us > now_us + limits.lead:
-        raise _RefusedError(FUTURE)
+        raise RefusedError(FUTURE)
     behaviour = _named(fields.pop("behaviour"), own)
     if behaviour == "purchase" and fields.get("quantity", 0.0) < 0:
         behaviour = "refund"
@@ -167,14 +167,14 @@ def _text(name: str, value: Any, limits: Limits) -> str | None:
     if isinstance(value, float) and math.isfinite(value):
         return repr(value)
     if not isinstance(value, str):
-        raise _RefusedError(f"unreadable {name}")
+        raise RefusedError(f"unreadable {name}")
     text = value.strip(_BLANK)
     if text in MISSING:
         return None
     if len(text) > (limits.text if name in _LONG else limits.name):
-        raise _RefusedError(f"{name} is too long")
+        raise RefusedError(f"{name} is too long")
     if "\0" in text or not _encodes(text):
-        raise _RefusedError(f"unreadable {name}")
+        raise RefusedError(f"unreadable {name}")
     return text
 
 
@@ -184,23 +184,23 @@ def _number(name: str, value: Any, limits: Limits) -> float | None:
         if value in MISSING:
             return None
         if len(value) > limits.name or not _NUMBER.fullmatch(value):
-            raise _RefusedError(f"unreadable {name}")
+            raise RefusedError(f"unreadable {name}")
     elif isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise _RefusedError(f"unreadable {name}")
+        raise RefusedError(f"unreadable {name}")
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise _RefusedError(f"{name} is not finite")
+        raise RefusedError(f"{name} is not finite")
     if abs(number) > LARGEST[name]:
-        raise _RefusedError(f"absurd {name}")
+        raise RefusedError(f"absurd {name}")
     return number
 
 
 def _whole(name: str, value: Any, limits: Limits) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
-        raise _RefusedError(f"unreadable {name}")
+        raise RefusedError(f"unreadable {name}")
     return value
 
 
@@ -211,17 +211,17 @@ def _time(name: str, value: Any, limits: Limits) -> int | None:
         if text in MISSING:
             return None
         if len(text) > limits.name or not _RFC_3339.fullmatch(text):
-            raise _RefusedError("time without a zone" if _ZONELESS.fullmatch(text[:64]) else "unreadable time")
+            raise RefusedError("time without a zone" if _ZONELESS.fullmatch(text[:64]) else "unreadable time")
         try:
             micros = (datetime.fromisoformat(text.upper()) - _EPOCH) // timedelta(microseconds=1)
         except (ValueError, OverflowError):
-            raise _RefusedError("unreadable time") from None
+            raise RefusedError("unreadable time") from None
     elif isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < _ABSURD:
-        raise _RefusedError("unreadable time")
+        raise RefusedError("unreadable time")
     else:
         micros = round(value * (1_000_000 if abs(value) < _SECONDS else 1_000))
     if micros < _EARLIEST:
-        raise _RefusedError("absurd time")
+        raise RefusedError("absurd time")
     return micros
 
 
@@ -229,21 +229,21 @@ def _extra(record: Mapping[str, Any], limits: Limits) -> str:
     """What the schema has no field for, as one JSON object; '' for nothing."""
     given = record.get("extra")
     if given is not None and not isinstance(given, Mapping):
-        raise _RefusedError("extra is not an object")
-    unknown = {name: value for name, value in record.items() if name not in _READERS and name != "extra"}
+        raise RefusedError("extra is not an object")
+    unknown = {name: value for name, value in record.items() if name not in READERS and name != "extra"}
     if given and unknown.keys() & given.keys():
-        raise _RefusedError("extra repeats a field")
+        raise RefusedError("extra repeats a field")
     unknown.update(given or {})
     if not unknown:
         return ""
     try:
         text = json.dumps(unknown, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError):
-        raise _RefusedError("extra is not JSON") from None
+        raise RefusedError("extra is not JSON") from None
     if not _encodes(text):
-        raise _RefusedError("extra is not JSON")
+        raise RefusedError("extra is not JSON")
     if len(text.encode()) > limits.extra:
-        raise _RefusedError("extra is too long")
+        raise RefusedError("extra is too long")
     return text
 
 
@@ -276,4 +276,5 @@ _SECONDS, _ABSURD = 1e11, 1e14
 _BY_TYPE: dict[pa.DataType, Callable[[str, Any, Limits], Any]] = {
     pa.string(): _text, pa.float64(): _number, pa.int64(): _whole, pa.timestamp("us", tz="UTC"): _time
 }  # fmt: skip
-_READERS = {field.name: _BY_TYPE[field.type] for field in FIELDS if field.name != "extra"}
+READERS = {field.name: _BY_TYPE[field.type] for field in FIELDS if field.name != "extra"}
+"""Field -> what reads its value; raises RefusedError."""

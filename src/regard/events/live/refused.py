@@ -9,7 +9,8 @@ from pathlib import Path
 
 from regard.errors import UsageError
 from regard.events.catalog import opened
-from regard.events.live.record import Record, Refusal, Words, check
+from regard.events.live.people import Said, check
+from regard.events.live.record import Record, Refusal, Words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +23,7 @@ class Again:
     """
 
     number: int
-    record: Record
+    record: Record | Said
 
 
 def again(

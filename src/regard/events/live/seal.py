@@ -26,6 +26,7 @@ from regard.events.catalog import opened
 from regard.events.engine import Engine, disk_errors, listed, sort_key, sql_type
 from regard.events.enter import enter
 from regard.events.ingest import FileReport, IngestReport, part_path
+from regard.events.live import people
 from regard.events.live.seen import clear, gathered
 from regard.events.live.tables import prepare, there
 from regard.events.live.tail import UNSEALED
@@ -84,6 +85,7 @@ def seal(store: Store, *, settings: Settings | None = None) -> IngestReport | No
             prepare(store.catalog.path)
         tail = _read(store.catalog.path, settings)
         if tail.num_rows == 0:
+            people.settle_waiting(store.catalog)
             return None
         columns = _spread(engine, tail)
         number = store.catalog.next_ingest()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from regard.errors import WorkspaceError
+from regard.events import aliases
 from regard.events.catalog import opened
 from regard.events.live.tables import there
 
@@ -106,11 +107,12 @@ class Tail:
 
     def since(self, version: int, customers: Iterable[str]) -> dict[str, tuple[Arrived, ...]]:
         """What customers have done that no part of a version holds: its parts and these events are all there is at this
-        moment, and nothing is in both.
+        moment, and nothing is in both. Events under ids that were joined to a customer are among theirs (`aliases`), and
+        keep their id.
 
         Args:
             version: of the manifest, as `Store.reading` pins it.
-            customers: ids.
+            customers: ids; one that is somebody else's has no events.
 
         Returns:
             For each customer the events in time order; of the same time in order of arrival.
@@ -119,18 +121,25 @@ class Tail:
             WorkspaceError: so much was sealed since that version that its rest is not here any more.
         """
         found: dict[str, list[Arrived]] = {customer: [] for customer in customers}
-        asked = json.dumps(list(found))
         if self._ready():
             self._link.execute("BEGIN")  # one snapshot for both, or a seal in between would hide events
             try:
+                spans = aliases.under(self._link, found)
+                asked = json.dumps([span.id for own in spans.values() for span in own])
                 mark = self._link.execute("SELECT max(seq) FROM sealed WHERE version <= ?", (version,)).fetchone()[0]
                 rows = [] if mark is None else self._link.execute(_SINCE, (asked, mark)).fetchall()
             finally:
                 self._link.execute("ROLLBACK")
             if mark is None:
                 raise WorkspaceError(f"the store has moved on since version {version}", hint="read the store anew")
+            owners: dict[str, list[tuple[str, aliases.Span]]] = {}
+            for customer, own in spans.items():
+                for span in own:
+                    owners.setdefault(span.id, []).append((customer, span))
             for row in rows:
-                found[row[2]].append(_arrived(row))
+                for customer, span in owners[row[2]]:
+                    if row[5] in span:
+                        found[customer].append(_arrived(row))
         return {customer: tuple(events) for customer, events in found.items()}
 
     def counts(self) -> Counts:
@@ -175,8 +184,7 @@ UNSEALED = "seq > (SELECT max(seq) FROM sealed)"
 
 _EVENT = "seq, received_us, customer, behaviour, item, time_us, event_id, row"
 _SINCE = (
-    f"SELECT {_EVENT} FROM tail WHERE customer IN (SELECT value FROM json_each(?)) AND seq > ?"
-    " ORDER BY customer, time_us, seq"
+    f"SELECT {_EVENT} FROM tail WHERE customer IN (SELECT value FROM json_each(?)) AND seq > ? ORDER BY time_us, seq"
 )
 
 

@@ -20,7 +20,8 @@ from types import TracebackType
 from regard.errors import RegardError, UsageError, WorkspaceError, read_only
 from regard.events.catalog import connected, said, writable
 from regard.events.live.entry import Entry, Result
-from regard.events.live.record import Record, check
+from regard.events.live.people import Said, check
+from regard.events.live.record import Record
 from regard.events.live.refused import Again, again
 from regard.events.live.seen import Seen
 from regard.events.live.tables import prepare
@@ -50,7 +51,7 @@ class Settings:
 @dataclass(slots=True)
 class _Batch:
     received_us: int
-    records: Sequence[Record | Again]
+    records: Sequence[Record | Said | Again]
     results: Future[list[Result]]
 
 
@@ -110,7 +111,7 @@ class Writer:
         """Take a batch; all of it is committed together.
 
         Args:
-            records: as `record.check` reads them.
+            records: as `people.check` reads them.
 
         Returns:
             One result a record, set when all of them are on the disk; or the WorkspaceError for which none is. It
@@ -128,7 +129,7 @@ class Writer:
 
         Args:
             numbers: of the refusals (`tail.Refused`).
-            mended: number -> the record to take in its place, as `record.check` reads it; the others go as they are.
+            mended: number -> the record to take in its place, as `people.check` reads it; the others go as they are.
 
         Returns:
             As `submit`, one result a number. What is refused again stays under its number, with the new record and the
@@ -142,7 +143,7 @@ class Writer:
         now_us = time.time_ns() // 1_000
         return self._take(now_us, again(self._path, numbers, mended or {}, now_us=now_us, own=self._own))
 
-    def _take(self, now_us: int, checked: Sequence[Record | Again]) -> Future[list[Result]]:
+    def _take(self, now_us: int, checked: Sequence[Record | Said | Again]) -> Future[list[Result]]:
         batch = _Batch(now_us, checked, Future())
         batch.results.set_running_or_notify_cancel()
         if not checked:
