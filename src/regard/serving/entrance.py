@@ -24,8 +24,9 @@ _MEMORY = b"600"
 class Entrance:
     """Leaves in the scope `regard.caller`.
 
-    A key comes as `Authorization: Bearer KEY`, or as the user of `Basic`, as Segment's libraries show it. A public one may also stand in the query as `key`: what a page sends while it
-    is left (`navigator.sendBeacon`) has no headers of its own. A key that is wrong is refused everywhere.
+    A key comes as `Authorization: Bearer KEY`, or as the user of `Basic`, as Segment's libraries show it. A public one may
+    also stand in the query as `key`: what a page sends while it is left (`navigator.sendBeacon`) has no headers of its own.
+    A key that is wrong is refused everywhere.
 
     Args:
         app: what comes next.
