@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -38,6 +38,10 @@ class Live:
     def submit(self, records: Sequence[object]) -> Future[list[Result]]:
         """Take a batch; see `Writer.submit`."""
         return self._writer.submit(records)
+
+    def replay(self, numbers: Sequence[int], mended: Mapping[int, object] | None = None) -> Future[list[Result]]:
+        """Send refused records again; see `Writer.replay`."""
+        return self._writer.replay(numbers, mended)
 
     def counts(self) -> Counts:
         """What waits in the tail."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -62,6 +62,10 @@ class Live:
             QueueFullError: too many records are waiting. UsageError: the batch could never be taken.
         """
         return self._writer.submit(records)
+
+    def replay(self, numbers: Sequence[int], mended: Mapping[int, object] | None = None) -> Future[list[Result]]:
+        """Send refused records again, as they are or mended; see `Writer.replay`."""
+        return self._writer.replay(numbers, mended)
 
     def counts(self) -> Counts:
         """How much waits to be sealed, and how much was refused."""

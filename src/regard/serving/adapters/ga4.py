@@ -36,7 +36,7 @@ PARAMS: Names = {
 """Parameters of an event."""
 
 _ALONE: Names = {**PARAMS, "item": ("item_id", "content_id")}
-_JOINING = frozenset({"login", "sign_up"})
+_JOINING = ("login", "sign_up")
 _LEVELS = ("item_category", "item_category2", "item_category3", "item_category4", "item_category5")
 
 
