@@ -166,6 +166,20 @@ def pinned(language: str) -> str:
     return "由商店置顶" if language == "zh" else "placed here by the shop"
 
 
+def rests(scenario: str, language: str) -> str:
+    """A note about a scenario outside its time."""
+    return f"方案“{scenario}”当前未生效" if language == "zh" else f"scenario '{scenario}' does not hold at this time"
+
+
+def absent(model: str, language: str) -> str:
+    """A note about a model that should have answered."""
+    return (
+        f"模型 {model} 无法使用，由当前模型回答"
+        if language == "zh"
+        else f"model {model} cannot be used; the current one answers"
+    )
+
+
 def nothing_matches(interests: list[str], language: str) -> str:
     """A note about interests that nothing in the catalogue answers to."""
     listed = ", ".join(interests)

@@ -1,24 +1,17 @@
-"""Arriving: what catalog.sqlite says right now, asked many times a second: the newest version, and the events of its tail.
-
-A connection costs thirty times what a question does, so every thread keeps one.
-"""
+"""Arriving: what catalog.sqlite says right now, asked many times a second: the newest version, and the events of its tail."""
 
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regard.errors import WorkspaceError
 from regard.sequences.arrivals import Arrival, Arrived
 from regard.sequences.pack import CONTEXT
+from regard.workspace.asking import Asking
 
 if TYPE_CHECKING:
-    from sqlite3 import Connection
-
     from regard.events.live.tail import Arrived as Row
 
 SECOND = 1_000_000
@@ -33,12 +26,11 @@ class Arriving:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._own = threading.local()
+        self._asking = Asking(path)
 
     def version(self) -> int:
         """The newest version of the manifest."""
-        with self._asking() as link:
+        with self._asking.link() as link:
             return int(link.execute("SELECT coalesce(max(version), 0) FROM versions").fetchone()[0])
 
     def since(self, version: int) -> Arrived:
@@ -51,30 +43,11 @@ class Arriving:
         def arrived(customers: Sequence[str]) -> Mapping[str, Sequence[Arrival]]:
             from regard.events.live.tail import Tail
 
-            with self._asking() as link:
+            with self._asking.link() as link:
                 found = Tail(link).since(version, customers)
             return {name: [arrival(row) for row in rows] for name, rows in found.items() if rows}
 
         return arrived
-
-    @contextmanager
-    def _asking(self) -> Iterator[Connection]:
-        """The thread's connection; another one next time where anything went wrong with it."""
-        from regard.events.catalog import connected, said
-
-        with said(self._path):
-            if not self._path.is_file():
-                self._own.link = None
-                raise WorkspaceError(f"{self._path} is missing", hint="restore it from a backup")
-            link = getattr(self._own, "link", None)
-            if link is None:
-                link = self._own.link = connected(self._path)
-            try:
-                yield link
-            except BaseException:
-                self._own.link = None
-                link.close()
-                raise
 
 
 def arrival(row: Row) -> Arrival:

@@ -30,6 +30,7 @@ from regard.workspace.living import Living
 from regard.workspace.looking import Looked
 from regard.workspace.models import Models
 from regard.workspace.profiled import Profiled
+from regard.workspace.served import Served
 
 if TYPE_CHECKING:
     from regard.evaluation.evaluate import Evaluation
@@ -107,7 +108,7 @@ def open(folder: str | Path) -> Workspace:
     return Workspace(path, Store.open(path))
 
 
-class Workspace(Profiled, Explained, Living, Looked):
+class Workspace(Profiled, Explained, Living, Looked, Served):
     """One shop: its events, its models, its answers. Get one from `regard.open`.
 
     >>> import tempfile, pyarrow
