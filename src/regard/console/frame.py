@@ -39,6 +39,9 @@ SCREENS = (
 )
 """Name, path and key of each screen, in the order of the navigation."""
 
+UNDER = {"/customer": "customers", "/item": "catalogue", "/model": "models", "/welcome": "home", "/home/alarms": "home"}
+"""Pages that belong to a screen without lying beneath its path."""
+
 GAPS = ("events", "rules", "models", "settings")
 """Screens before which the navigation leaves a gap: whom, with what, by which rules, on what it runs."""
 
@@ -90,10 +93,9 @@ class Frame:
                 "link": self.link(path),
                 "key": key,
                 "gap": name in GAPS,
-                "here": self.path == path or (path != "/" and self.path.startswith(path)),
+                "here": name == UNDER.get(self.path) or path in (self.path, f"/{self.path.split('/')[1]}"),
             }
             for name, path, key in SCREENS
-            if name != "settings" or self.may("read")
         ]
 
 

@@ -25,7 +25,7 @@ async def welcome(visit: Reading) -> HTMLResponse:
     request = visit.request
     address = f"{request.url.scheme}://{request.headers.get('host', 'localhost')}"
     parts = await visit.ask(begun, visit.server, visit.frame)
-    return visit.show("welcome.html", snippets=snippets(address), **parts)
+    return visit.show("welcome.html", snippets=snippets(address, keyed=visit.caller.kind != "local"), **parts)
 
 
 @router.get("/welcome/tick")
@@ -72,18 +72,22 @@ def fill(server: Server, language: str) -> None:
     server.shop.refresh()
 
 
-def snippets(address: str) -> dict[str, str]:
-    """Text to copy: one event in three languages, and the tag of the page."""
+def snippets(address: str, *, keyed: bool) -> dict[str, str]:
+    """Text to copy: one event in three languages, and the tag of the page.
+
+    Args: address: of this server. keyed: whether it asks for a key.
+    """
     event = '{"customer": "C42", "behaviour": "view_item", "item": "lamp-7"}'
+    shown = '"Authorization": "Bearer YOUR_KEY"'
+    header = "  -H 'Authorization: Bearer YOUR_KEY' \\\n" if keyed else ""
+    headers = f'{{"Content-Type": "application/json"{f", {shown}" if keyed else ""}}}'
     return {
         "curl": f"curl -X POST {address}/v1/events \\\n  -H 'Content-Type: application/json' \\\n"
-        f"  -H 'Authorization: Bearer YOUR_KEY' \\\n  -d '{{\"events\": [{event}]}}'",
+        f"{header}  -d '{{\"events\": [{event}]}}'",
         "html": f'<script src="{address}/regard.js" data-key="YOUR_PUBLIC_KEY" defer></script>',
-        "js": f'await fetch("{address}/v1/events", {{\n  method: "POST",\n'
-        '  headers: {"Content-Type": "application/json", Authorization: "Bearer YOUR_KEY"},\n'
+        "js": f'await fetch("{address}/v1/events", {{\n  method: "POST",\n  headers: {headers},\n'
         f"  body: JSON.stringify({{events: [{event}]}}),\n}});",
         "python": "import json, urllib.request\n\nrequest = urllib.request.Request(\n"
-        f'    "{address}/v1/events",\n    json.dumps({{"events": [{event}]}}).encode(),\n'
-        '    {"Content-Type": "application/json", "Authorization": "Bearer YOUR_KEY"},\n)\n'
+        f'    "{address}/v1/events",\n    json.dumps({{"events": [{event}]}}).encode(),\n    {headers},\n)\n'
         "print(urllib.request.urlopen(request).status)",
     }
