@@ -11,8 +11,13 @@ STRANGE = 'C/<b>1</b>&"'
 EVIL = "<script>alert(1)</script>"
 
 PAGES = ("/", "/home/alarms", "/home/live", "/customers", "/customers?q=C0", "/customers?odd=1", "/welcome", "/welcome/tick",
-         "/playground", "/playground?ask=1", "/playground?basket=evil/1&exclude=seen")  # fmt: skip
-"""Pages that need no customer."""
+         "/playground", "/playground?ask=1", "/playground?basket=evil/1&exclude=seen", "/catalogue",
+         "/catalogue?q=lamp&filter=price+%3C+20", "/catalogue?filter=colour+%3D+3")  # fmt: skip
+"""Pages that need nobody and nothing."""
+
+SHOP = ("/segments", "/segments/one?id=lost", "/segments/one?id=lost&with=loyal", "/segments/new?rule=orders+%3E+2",
+        "/segments/count?rule=nonsense", "/item?id=evil/1")  # fmt: skip
+"""Pages that need customers or items."""
 
 
 def one(tab: str = "") -> str:
@@ -33,7 +38,7 @@ def test_every_page_of_an_empty_workspace(empty: TestClient, language: str) -> N
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_page_of_a_shop(kind: str, language: str, request: pytest.FixtureRequest) -> None:
     client: TestClient = request.getfixturevalue(kind)
-    for path in (*PAGES, *(one(tab) for tab in ("now", "profile", "data"))):
+    for path in (*PAGES, *SHOP, *(one(tab) for tab in ("now", "profile", "data"))):
         page = client.get(path, headers={"accept-language": language})
         assert page.status_code == 200, (path, page.text)
         assert EVIL not in page.text and "<b>1</b>" not in page.text, path
@@ -85,3 +90,21 @@ def test_a_sample_fills_an_empty_workspace_and_no_other(empty: TestClient, full:
     customers = empty.app.state.server.shop.totals().customers  # type: ignore[attr-defined]
     assert customers > 500 and f">{customers}</a>" in empty.get("/").text
     assert full.post("/welcome/sample").status_code == 409
+
+
+def test_a_rule_is_counted_while_it_is_written_saved_and_exported(full: TestClient) -> None:
+    met = full.get("/segments/count", params={"rule": "orders > 1"}, headers={"hx-request": "true"}).text
+    assert "<html" not in met and "Customers" in met
+    assert "did you mean" in full.get("/segments/count?rule=order+%3E+1").text
+    saved = full.post("/segments/save", data={"rule": "orders > 1", "name": "again, & again"}, follow_redirects=False)
+    assert saved.status_code == 303
+    assert "again, &amp; again" in full.get(saved.headers["location"]).text
+    file = full.get("/segments/members.csv", params={"id": "again, & again"})
+    assert file.headers["content-type"].startswith("text/csv") and b"C0" in file.content
+
+
+def test_a_catalogue_has_pages_and_an_item_its_neighbours(full: TestClient) -> None:
+    assert "evil/1" in full.get("/catalogue", params={"q": "EVIL"}).text
+    page = full.get("/item", params={"id": "evil/1"}).text
+    assert "&lt;script&gt;alert(1)" in page and "Goes with it" in page
+    assert full.get("/item?id=nothing-like-it").status_code == 422
