@@ -125,7 +125,16 @@ _ENVELOPE = {
 }
 _ANY_OF = {"anyOf": [_LIST, _ENVELOPE, EVENT]}
 
+_SHAPE = {
+    "name": "shape",
+    "in": "query",
+    "required": False,
+    "description": "Whose names application/json has: Regard's, or a body of GA4's Measurement Protocol.",
+    "schema": {"type": "string", "enum": ["regard", "ga4"], "default": "regard"},
+}
+
 EVENTS_BODY: dict[str, Any] = {
+    "parameters": [_SHAPE],
     "requestBody": {
         "required": True,
         "content": {
@@ -142,7 +151,7 @@ EVENTS_BODY: dict[str, Any] = {
         },
     }
 }  # fmt: skip
-"""The body of a post of events."""
+"""What a post of events says."""
 
 _TRACK = {
     "type": "track", "event": "Product Viewed", "userId": "C42", "messageId": "m1",

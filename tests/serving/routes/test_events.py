@@ -6,7 +6,7 @@ import gzip
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -17,7 +17,6 @@ from starlette.testclient import TestClient
 
 from regard.errors import disk_full
 from regard.events.live import QueueFullError, Result
-from regard.serving.access import Caller, granted, needs
 from regard.serving.public import REASON
 
 VIEW = {"customer": "C42", "behaviour": "view_item", "item": "pen", "event_id": "e1"}
@@ -25,12 +24,12 @@ ANONYMOUS = "a-" + "0f" * 16
 
 
 @pytest.fixture
-def public(client: TestClient) -> Iterator[TestClient]:
-    """Somebody with a public key."""
-    caller = Caller(name="rgd_1", kind="key", scopes=granted("ingest-public"), origin="https://shop.example")
-    client.app.dependency_overrides[needs("ingest-public")] = lambda: caller  # type: ignore[attr-defined]
-    yield client
-    client.app.dependency_overrides.clear()  # type: ignore[attr-defined]
+def public(client: TestClient) -> TestClient:
+    """Somebody with a public key, on the page that it is for."""
+    keys = client.app.state.server.keys  # type: ignore[attr-defined]
+    _, text = keys.create("page", ["ingest-public"], ["https://shop.example"], by="test")
+    client.headers.update({"Authorization": f"Bearer {text}", "Origin": "https://shop.example"})
+    return client
 
 
 def tail(client: TestClient) -> list[dict[str, Any]]:
