@@ -84,7 +84,8 @@ def snippets(address: str, *, keyed: bool) -> dict[str, str]:
     return {
         "curl": f"curl -X POST {address}/v1/events \\\n  -H 'Content-Type: application/json' \\\n"
         f"{header}  -d '{{\"events\": [{event}]}}'",
-        "html": f'<script src="{address}/regard.js" data-key="YOUR_PUBLIC_KEY" defer></script>',
+        "html": f'<script src="{address}/regard.js" data-key="YOUR_PUBLIC_KEY" data-consent="required" defer></script>\n'
+        "<!-- nothing is sent before the visitor agrees; then, in a script of yours: regard.consent(true) -->",
         "js": f'await fetch("{address}/v1/events", {{\n  method: "POST",\n  headers: {headers},\n'
         f"  body: JSON.stringify({{events: [{event}]}}),\n}});",
         "python": "import json, urllib.request\n\nrequest = urllib.request.Request(\n"
