@@ -12,7 +12,8 @@ EVIL = "<script>alert(1)</script>"
 
 PAGES = ("/", "/home/alarms", "/home/live", "/customers", "/customers?q=C0", "/customers?odd=1", "/welcome", "/welcome/tick",
          "/playground", "/playground?ask=1", "/playground?basket=evil/1&exclude=seen", "/catalogue",
-         "/catalogue?q=lamp&filter=price+%3C+20", "/catalogue?filter=colour+%3D+3")  # fmt: skip
+         "/catalogue?q=lamp&filter=price+%3C+20", "/catalogue?filter=colour+%3D+3",
+         "/events", "/events/refused", "/events/files", "/events/odd", "/models")  # fmt: skip
 """Pages that need nobody and nothing."""
 
 SHOP = ("/segments", "/segments/one?id=lost", "/segments/one?id=lost&with=loyal", "/segments/new?rule=orders+%3E+2",
@@ -108,3 +109,42 @@ def test_a_catalogue_has_pages_and_an_item_its_neighbours(full: TestClient) -> N
     page = full.get("/item", params={"id": "evil/1"}).text
     assert "&lt;script&gt;alert(1)" in page and "Goes with it" in page
     assert full.get("/item?id=nothing-like-it").status_code == 422
+
+
+def test_a_refused_record_is_mended_and_all_are_sent_again(full: TestClient) -> None:
+    live = full.app.state.server.live  # type: ignore[attr-defined]
+    live.submit([{"behaviour": "view_item", "item": EVIL}, {"customer": "x", "behaviour": "view_item", "time": "?"}]).result()
+    page = full.get("/events/refused").text
+    assert "no customer" in page and "&lt;script&gt;" in page and EVIL not in page
+    number = live.refused(1)[0].number
+    wrong = full.post("/events/refused/mend", data={"number": number, "record": "{"})
+    assert "This is no JSON" in wrong.text
+    again = full.post("/events/refused/mend", data={"number": number, "record": '{"customer": "x"}'})
+    assert again.status_code == 200 and "no behaviour" in again.text
+    right = '{"customer": "mended", "behaviour": "view_item"}'
+    done = full.post("/events/refused/mend", data={"number": number, "record": right}, follow_redirects=False)
+    assert done.status_code == 303 and live.newest(1)[0].customer == "mended"
+    assert full.post("/events/refused/replay", follow_redirects=False).headers["location"] == "/events/refused?sent=0"
+
+
+def test_an_ingest_is_taken_back_and_answers_forget_it(full: TestClient) -> None:
+    assert full.get(one()).status_code == 200
+    assert full.post("/events/files/undo", data={"number": "2"}, follow_redirects=False).status_code == 303
+    assert "taken back" in full.get("/events/files").text
+    assert full.get(one()).status_code == 422
+    assert full.post("/events/files/undo", data={"number": "2"}).status_code == 422
+
+
+def test_a_model_has_figures_and_is_put_in_service(full: TestClient) -> None:
+    server = full.app.state.server  # type: ignore[attr-defined]
+    server.shop.train()
+    page = full.get("/models").text
+    assert "in service" in page and "Put in service" in page
+    for tab in ("figures", "weak", "card"):
+        assert full.get("/model", params={"id": "m1", "tab": tab}).status_code == 200
+    assert full.post("/models/promote", data={"id": "m1"}, follow_redirects=False).status_code == 303
+    assert server.shop.models.current().id == "m1" and "by hand" in full.get("/models").text
+    assert full.post("/models/promote", data={"id": "m2"}, follow_redirects=False).status_code == 303
+    assert full.post("/models/back", follow_redirects=False).status_code == 303
+    assert server.shop.models.current().id == "m1"
+    assert [entry.what for entry in server.audit.newest(3)] == ["model.rollback", "model.promote", "model.promote"]

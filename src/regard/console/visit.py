@@ -65,6 +65,10 @@ class Visit:
         body = await self.request.body()
         return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=100))
 
+    def note(self, what: str, about: str, **detail: Any) -> None:
+        """Write in the audit log what was done, and by whom."""
+        self.server.audit.write(self.caller.name, what, about, **detail)
+
     def show(self, template: str, **parts: Any) -> HTMLResponse:
         """A page."""
         return page(self.frame, template, part=self.part, **parts)

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from fastapi import APIRouter
 
-SCREENS = ("home", "welcome", "customers", "customer", "playground", "segments", "catalogue")
+SCREENS = ("home", "welcome", "customers", "customer", "playground", "segments", "catalogue", "events", "models")
 """Modules of this folder, each with a `router`."""
 
 
