@@ -113,7 +113,9 @@ def test_a_catalogue_has_pages_and_an_item_its_neighbours(full: TestClient) -> N
 
 def test_a_refused_record_is_mended_and_all_are_sent_again(full: TestClient) -> None:
     live = full.app.state.server.live  # type: ignore[attr-defined]
-    live.submit([{"behaviour": "view_item", "item": EVIL}, {"customer": "x", "behaviour": "view_item", "time": "?"}]).result()
+    live.submit(
+        [{"behaviour": "view_item", "item": EVIL}, {"customer": "x", "behaviour": "view_item", "time": "?"}]
+    ).result()
     page = full.get("/events/refused").text
     assert "no customer" in page and "&lt;script&gt;" in page and EVIL not in page
     number = live.refused(1)[0].number

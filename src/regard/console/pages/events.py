@@ -47,7 +47,12 @@ def arrived(server: Server, f: Frame, before: int) -> dict[str, Any]:
         {"name": say("home.rate"), "value": say.number(rate(server), 1), "more": ""},
         {"name": say("home.tail"), "value": say.number(counts.tail), "more": say("home.tail_more")},
         {"name": say("events.waiting"), "value": say.number(server.live.waiting), "more": say("events.waiting_more")},
-        {"name": say("events.refused"), "value": say.number(counts.refused), "more": "", "link": f.link("/events/refused")},
+        {
+            "name": say("events.refused"),
+            "value": say.number(counts.refused),
+            "more": "",
+            "link": f.link("/events/refused"),
+        },
     ]
     return {
         "figures": figures,
@@ -148,7 +153,9 @@ async def _again(visit: Visit, wrong: dict[int, str], sent: dict[str, str]) -> H
 @router.get("/events/files")
 async def files(visit: Reading) -> HTMLResponse:
     """Every ingest, and what became of its rows."""
-    return visit.show("events_files.html", tabs=tabs(visit.frame), **await visit.ask(ingests, visit.server, visit.frame))
+    return visit.show(
+        "events_files.html", tabs=tabs(visit.frame), **await visit.ask(ingests, visit.server, visit.frame)
+    )
 
 
 def ingests(server: Server, f: Frame) -> dict[str, Any]:
@@ -160,9 +167,13 @@ def ingests(server: Server, f: Frame) -> dict[str, Any]:
                 "number": one.number,
                 "at": say.moment(one.at),
                 "undone": one.undone,
-                "files": [str(file["name"]).replace("\\", "/").rpartition("/")[2] for file in one.report.get("files", ())],
+                "files": [
+                    str(file["name"]).replace("\\", "/").rpartition("/")[2] for file in one.report.get("files", ())
+                ],
                 "accepted": say.number(one.report.get("accepted")),
-                "rejected": [(say.finding(reason), say.number(n)) for reason, n in one.report.get("rejected", {}).items()],
+                "rejected": [
+                    (say.finding(reason), say.number(n)) for reason, n in one.report.get("rejected", {}).items()
+                ],
                 "notes": [say.finding(note) for note in one.report.get("notes", ())],
             }
             for one in reversed(server.shop.history())
@@ -190,7 +201,9 @@ def taken_back(server: Server, number: int) -> None:
 @router.get("/events/odd")
 async def odd(visit: Reading) -> HTMLResponse:
     """What is odd in all events: every class of trouble with its share and examples."""
-    return visit.show("events_odd.html", tabs=tabs(visit.frame), findings=await visit.ask(doctor, visit.server, visit.frame))
+    return visit.show(
+        "events_odd.html", tabs=tabs(visit.frame), findings=await visit.ask(doctor, visit.server, visit.frame)
+    )
 
 
 def doctor(server: Server, f: Frame) -> list[dict[str, Any]]:
@@ -204,7 +217,9 @@ def doctor(server: Server, f: Frame) -> list[dict[str, Any]]:
             "count": say.count(f"unit.{found['unit']}", found["count"]),
             "share": say.share(found["count"], found["of"]),
             "advice": say.finding(found["advice"]),
-            "examples": found["examples"] if found["unit"] == "rows" else [say.finding(text) for text in found["examples"]],
+            "examples": found["examples"]
+            if found["unit"] == "rows"
+            else [say.finding(text) for text in found["examples"]],
         }
         for found in server.shop.doctor().to_json()["findings"]
     ]

@@ -35,13 +35,18 @@ def listed(server: Server, f: Frame) -> dict[str, Any]:
     """One row a model."""
     entries = server.shop.models.all()
     current = server.shop.models.current()
-    named = next((first_metric(one.evaluation) for one in entries if _measured(one)), "ndcg_at_10")
+    named = next((first_metric(one.evaluation) for one in entries if one.evaluation and _measured(one)), "ndcg_at_10")
     return {
         "metric": metric_name(named, f.say.language),
         "rows": [_row(one, current, f) for one in entries],
         "previous": next((one.id for one in entries if one.state == "previous"), ""),
         "switches": [
-            {"at": f.say.moment(one.at), "what": f.say(f"models.{one.what.replace(' ', '_')}"), "model": one.model, "why": one.why}
+            {
+                "at": f.say.moment(one.at),
+                "what": f.say(f"models.{one.what.replace(' ', '_')}"),
+                "model": one.model,
+                "why": one.why,
+            }
             for one in server.shop.models.switches()[:20]
         ],
     }
@@ -72,7 +77,9 @@ def _row(entry: Registered, current: Registered | None, f: Frame) -> dict[str, A
         change = verdict["difference"].get(metric)
         if change and verdict["best_baseline"]:
             row["against"] = say(
-                "models.against", difference=say.signed(change["mean"]), method=baseline_name(verdict["best_baseline"], say.language)
+                "models.against",
+                difference=say.signed(change["mean"]),
+                method=baseline_name(verdict["best_baseline"], say.language),
             )
         row["outcome"] = verdict["outcome"]
     return row
@@ -105,10 +112,20 @@ def described(server: Server, f: Frame, id: str, tab: str) -> dict[str, Any]:
     if tab == "card":
         card = _card(entry)
         data = ReportData(
-            shop=f.shop, made_at=datetime.now(UTC), version="", model=id, card=card, curve=card.get("curve", []), evaluation=entry.evaluation
+            shop=f.shop,
+            made_at=datetime.now(UTC),
+            version="",
+            model=id,
+            card=card,
+            curve=card.get("curve", []),
+            evaluation=entry.evaluation,
         )
         return told | {"training": training(data, f.say), "gate": entry.gate}
-    return told | {"quality" if tab == "figures" else "weakness": (quality if tab == "figures" else weakness)(entry.evaluation, f.say)}
+    return told | {
+        "quality" if tab == "figures" else "weakness": (quality if tab == "figures" else weakness)(
+            entry.evaluation, f.say
+        )
+    }
 
 
 def _card(entry: Registered) -> dict[str, Any]:
