@@ -104,7 +104,8 @@ def test_a_page_asks_first(served: Served) -> None:
     asking = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
     fine = client.options("/test/ingest-public", headers=asking | {"origin": SHOP})
     assert fine.status_code == 204 and fine.headers["access-control-allow-origin"] == SHOP
-    assert "authorization" in fine.headers["access-control-allow-headers"]
+    allowed = fine.headers["access-control-allow-headers"]
+    assert {"authorization", "content-encoding", "x-retry-count"} <= set(allowed.split(", "))
     refused = client.options("/test/ingest-public", headers=asking | {"origin": "https://evil.example"})
     assert told(refused) == (403, "cross-origin")
 
@@ -114,6 +115,10 @@ def test_only_a_public_key_may_stand_in_the_address(served: Served) -> None:
     public, secret = made(client, "ingest-public", origins=(SHOP,)), made(client, "ingest")
     assert client.post(f"/test/ingest-public?key={public}", headers={"origin": SHOP}).status_code == 200
     assert told(client.post(f"/test/ingest-public?key={secret}", headers={"origin": SHOP})) == (401, "no-key")
+
+
+def test_an_address_of_many_parts_is_refused(client: TestClient) -> None:
+    assert told(client.post(f"/v1/events?key=rgd_1{'&a=1' * 30}")) == (400, "malformed")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from regard.serving.server import Server
 
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
-_ALLOWED = b"authorization, content-type, idempotency-key"
+_ALLOWED = b"authorization, content-type, content-encoding, idempotency-key, x-retry-count"
+"""The last is how often Segment's library for browsers has tried."""
 _MEMORY = b"600"
 """Seconds for which a browser remembers that a page may send events here."""
 
@@ -84,7 +85,10 @@ def _shown(scope: Scope, headers: dict[bytes, bytes]) -> tuple[str, bool] | None
         return text.strip(), False
     query: bytes = scope["query_string"]
     if scope["method"] == "POST" and b"key=rgd_" in query:
-        found = parse_qs(query.decode("latin-1"), max_num_fields=20).get("key", [])
+        try:
+            found = parse_qs(query.decode("latin-1"), max_num_fields=20).get("key", [])
+        except ValueError:
+            raise Problem("malformed", detail="the address has too many parts") from None
         return (found[0], True) if len(found) == 1 else None
     return None
 
