@@ -87,6 +87,7 @@ def _server(shop: Workspace, settings: Settings, kept: ExitStack) -> Server:
     kept.callback(_noted, keys)
     answering = Answering(threads=settings.threads, waiting=settings.waiting, seconds=settings.answer_seconds)
     kept.callback(answering.close)
+    kept.callback(lambda: shop.impressions.close())
     return Server(
         shop=shop, live=writer, settings=settings, answering=answering, vault=vault, keys=keys, audit=Audit(vault)
     )

@@ -140,12 +140,14 @@ class Impressions:
                 self._changed.wait(0.05)
 
     def close(self) -> None:
-        """Write what waits, end; what is noted later is lost."""
+        """Write what waits, and let the thread end; the next answer starts another."""
         with self._changed:
-            self._state.closing = True
+            thread, self._state.closing = self._thread, True
             self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join()
+        if thread is not None:
+            thread.join()
+        with self._changed:
+            self._thread, self._state.closing = None, False
 
     def read(self, *, since_us: int, until_us: int, scenario: str | None = None) -> Iterator[Impression]:
         """Impressions from `since_us` to before `until_us`, in the order in which they were noted; None = of every scenario."""

@@ -92,16 +92,14 @@ class Recommendation(Plain):
     def to_json(self) -> dict[str, Any]:
         """As `schemas/recommendation.json` says."""
         told = self.answer.to_json()
-        items = [
-            {**item, "position": place, "source": item.pop("level")}
-            for place, item in enumerate(told["items"], start=1)
-        ]
+        for place, item in enumerate(told["items"], start=1):
+            item |= {"position": place, "source": item.pop("level")}
         said = {
             "recommendation_id": self.recommendation_id,
             "scenario": self.scenario,
             "scenario_number": self.scenario_number,
         }
-        return {**said, **told, "items": items}
+        return said | told
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from regard.workspace.lookalikes import Finding
     from regard.workspace.looking import Field
     from regard.workspace.roster import Belonging, Overlap
-    from regard.workspace.segmenting import MembersFile, Segmenting, SegmentReport
+    from regard.workspace.segmenting import MembersFile, Page, Segmenting, SegmentReport
 
 
 class Segmented:
@@ -63,6 +63,25 @@ class Segmented:
             WorkspaceError: the file cannot be written.
         """
         return self._segmenting.members(segment, path, language=language)
+
+    def members_page(self, segment: str, first: int = 0, n: int = 100, *, language: str | None = None) -> Page:
+        """Some members of a segment, each with reasons.
+
+        Args:
+            segment: as in `members`. first: members to leave out. n: members of a page. language: 'en' or 'zh', of the reasons.
+
+        Raises:
+            UsageError: there is no such segment.
+        """
+        return self._segmenting.page(segment, first, n, language=language)
+
+    def meeting(self, rule: str, n: int = 100) -> tuple[int, list[str]]:
+        """How many customers meet a rule, and the ids of the first n.
+
+        Raises:
+            UsageError: it is no rule, has an unknown field or a value of another type.
+        """
+        return self._segmenting.meeting(rule, n)
 
     def segments_of(self, customer: str | int) -> Belonging:
         """The segments of one customer: cluster, saved rules, RFM cell.

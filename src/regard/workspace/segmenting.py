@@ -72,6 +72,23 @@ class MembersFile(Plain):
     customers: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Belongs:
+    """Args: customer: id. reasons: why they are in the segment, one line each."""
+
+    customer: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page(Plain):
+    """Args: segment: id. size: how many are in it. members: some of them."""
+
+    segment: str
+    size: int
+    members: tuple[Belongs, ...]
+
+
 class Segmenting:
     """Answers about the segments of one workspace.
 
@@ -208,10 +225,38 @@ class Segmenting:
         said = language or self._data.config.language
         return Roster(seen.people, lambda: self._clustering.tried(seen, said), rules)
 
-    def _members(self, seen: Crowd, id: str, language: str) -> tuple[NDArray[np.int64], list[tuple[str, ...]]]:
-        """Rows of the members of a segment, int64 [M], and what speaks for each."""
+    def page(self, id: str, first: int, n: int, *, language: str | None = None) -> Page:
+        """Some members of a cluster, a saved rule or an RFM cell, in the order of their ids in the store.
+
+        Args: id: of the segment. first: members to leave out. n: members of a page.
+
+        Raises:
+            UsageError: there is no such segment.
+        """
+        seen, language = self._crowd(), language or self._data.config.language
+        some = slice(first, first + n)
+        rows, said = self._members(seen, id, language, some)
+        members = zip(seen.people.customers.names(rows), said, strict=True)
+        size = int(np.count_nonzero(self._roster(seen).members(id)))
+        return Page(segment=id, size=size, members=tuple(Belongs(customer=name, reasons=why) for name, why in members))
+
+    def meeting(self, rule: str, n: int) -> tuple[int, list[str]]:
+        """How many customers meet a rule, and the ids of the first n.
+
+        Raises:
+            UsageError: it is no rule, has an unknown field or a value of another type.
+        """
+        seen = self._crowd()
+        asked = Rule.of(UNNAMED, rule)
+        met = np.flatnonzero(room.members(asked, self._roster(seen).asked(asked)))
+        return len(met), seen.people.customers.names(met[:n])
+
+    def _members(
+        self, seen: Crowd, id: str, language: str, some: slice = slice(None)
+    ) -> tuple[NDArray[np.int64], list[tuple[str, ...]]]:
+        """Rows of some members of a segment, int64 [M], and what speaks for each."""
         roster = self._roster(seen)
-        rows, rule = np.flatnonzero(roster.members(id)), roster.rule(id)
+        rows, rule = np.flatnonzero(roster.members(id))[some], roster.rule(id)
         if rule is not None:
             fields = CELL_FIELDS if id in CELLS else rule.fields
             return rows, ruling.reasons(fields, roster.asked(rule), rows, language=language)

@@ -11,6 +11,7 @@ from regard.workspace.answering import Answering
 from regard.workspace.data import Data
 
 if TYPE_CHECKING:
+    from regard.insight.audience import Audience
     from regard.insight.scenario import Scenario
     from regard.workspace.impressions import Impressions
     from regard.workspace.recommending import Preview, Question, Recommendation, Recommending
@@ -71,6 +72,19 @@ class Served:
         if note:
             self.impressions.note(shown)
         return told
+
+    def audience(self, item: str, n: int = 100, *, exclude: str = "") -> Audience:
+        """The customers likeliest to want an item next, of those who touched it or one of the items most like it.
+
+        Args:
+            item: id. n: at most this many. exclude: 'target' or 'seen' leave out who bought or touched it; '' = by the data.
+
+        Raises:
+            UsageError: the item is unknown.
+        """
+        from regard.insight.audience import audience
+
+        return audience(self._answering.shop()[0], item, n=n, exclude=exclude)
 
     def save_scenario(self, name: str, scenario: Scenario, *, by: str = "", on: int | None = None) -> Kept:
         """Keep a scenario that fits the items table, see `Scenarios.save`.
