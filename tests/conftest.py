@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,12 @@ def stand_in_fit(
 ) -> None:
     """Writes what `stand_in_load` reads, in the place of a training; its card tells what was asked of it."""
     wanted = view.log.item[view.targets]
+    cut = None if view.cut is None else datetime.fromtimestamp(view.cut, UTC).isoformat()
     model = {
         "items": view.log.items.ids.to_pylist(),
         "behaviours": view.log.behaviours,
         "popularity": np.log1p(np.bincount(wanted, minlength=len(view.log.items))).tolist(),
-        "card": {"steps": steps or 70, "seed": seed, "events": view.log.events},
+        "card": {"steps": steps or 70, "seed": seed, "events": view.log.events, "data": {"cut": cut}},
     }
     (folder / "model.json").write_text(json.dumps(model))
 

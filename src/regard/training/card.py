@@ -38,11 +38,14 @@ def write_card(facts: Mapping[str, Any]) -> str:
         "",
         f"- {facts['steps']:,} steps ({facts['epochs']:.1f} epochs), seed {facts['seed']}, {facts['threads']} threads, {facts['precision']}.",
         f"- `--steps {facts['steps']}` with the same data, seed, threads and version gives {again}.",
+        *_went_on(facts),
         "- Held-back last slice: "
         + (
             f"NDCG@10 {held:.4f} at the best of {len(facts['curve'])} looks; it chose the number of steps and the co-visits' weight, "
             f"{facts['covisits']:g}."
             if held is not None
+            else "none, since it went on from a model that has seen it."
+            if "went_on_from" in facts
             else "too few customers to hold anything back."
         ),
         f"- Propensities are calibrated with slope {facts['calibration']['slope']:.2f} and intercept {facts['calibration']['intercept']:.2f}.",
@@ -61,6 +64,16 @@ def write_card(facts: Mapping[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _went_on(facts: Mapping[str, Any]) -> list[str]:
+    if "went_on_from" not in facts:
+        return []
+    times = facts["went_on"]
+    return [
+        f"- It went on from {facts['went_on_from']}, training {times} since one from scratch; the weight of the co-visits and the "
+        "calibration are that model's."
+    ]
 
 
 def _ahead(facts: Mapping[str, Any]) -> list[str]:

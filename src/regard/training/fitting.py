@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +25,7 @@ from regard.model.export import with_graphs
 from regard.progress import Progress, Silent
 from regard.sequences.batches import CONTEXTS
 from regard.sequences.view import Split, View
-from regard.training import checkpoint
+from regard.training import checkpoint, warm
 from regard.training.calibrate import Calibration
 from regard.training.card import write_card
 from regard.training.device import choose, describe
@@ -81,6 +81,7 @@ def fit(
     progress: Progress | None = None,
     resume: bool = False,
     device: str = "cpu",
+    start: str | Path | None = None,
 ) -> Report:
     """Train a model on a view and write it to `folder`.
 
@@ -99,9 +100,11 @@ def fit(
         progress: hears how far it is.
         resume: go on from the checkpoint in `folder` if it belongs to this very fit.
         device: 'cpu', or 'cuda' for the first card.
+        start: folder of an earlier model to go on from (see `warm`); where its sizes are not those of this view, all begins anew.
 
     Raises:
         RegardError: the view holds no question to learn from.
+        ModelError: `start` is no complete, undamaged model.
         UsageError: `kind` is none of these, or is 'time' where there is no clock; there is no such device.
     """
     if kind not in (None, *get_args(Kind)) or (kind == "time" and view.log.clock != "clock"):
@@ -116,6 +119,7 @@ def fit(
         kind=kind,
         progress=progress or Silent(),
         device=choose(device),
+        start=None if start is None else warm.Start.of(Path(start)),
     )
     if job.whole.data.weight.sum() == 0:
         raise RegardError("nobody came back: there is nothing to learn a sequence from", hint="ingest a longer log")
@@ -124,7 +128,7 @@ def fit(
         saved = None
     if validation is not None:
         return job.finish(*job.choose(validation, steps))
-    trial = _known_trial(saved, steps) or job.try_out(steps)
+    trial = _known_trial(saved, steps) or job.go_on(steps) or job.try_out(steps)
     return job.finish(job.train(trial, saved if _known_trial(saved, steps) else None), trial)
 
 
@@ -149,6 +153,7 @@ class _Job:
         kind: Kind | None,
         progress: Progress,
         device: torch.device,
+        start: warm.Start | None,
     ) -> None:
         self.began, self.began_at = time.monotonic(), datetime.now(UTC)
         self.folder, self.seed, self.budget, self.mask, self.kind = folder, seed, budget, mask, kind
@@ -158,7 +163,9 @@ class _Job:
         progress.start("counting")
         self.whole = set_up(view, mask=mask, alike=self.alike)
         progress.finish()
-        self.identity = f"{seed}-{mask}-{kind}-{VERSION}-{_digest(view)}"
+        self.start = start if start is not None and start.fits(self.whole.settings) else None
+        since = "" if self.start is None else f"-{self.start.name}"
+        self.identity = f"{seed}-{mask}-{kind}-{VERSION}-{_digest(view)}{since}"
         self.events, self.seconds = 0, 0.0
         self._events_seen, self._phase_began = 0, self.began
 
@@ -194,6 +201,14 @@ class _Job:
         loop.average = best
         return loop, trial
 
+    def go_on(self, steps: int | None) -> Trial | None:
+        """What the model that this goes on from found out; None where it goes on from none."""
+        if self.start is None:
+            return None
+        if steps is not None:
+            return replace(self.start.trial(steps), steps=steps)
+        return self.start.trial(self._affordable())
+
     def try_out(self, steps: int | None) -> Trial:
         """Find the number of steps and the calibration on a slice held back."""
         held = hold_back(self.whole.view, mask=self.mask, kind=self.kind)
@@ -226,6 +241,8 @@ class _Job:
         loop = self.whole.loop(self.seed, self.device)
         if saved is not None:
             checkpoint.restore(loop, saved)
+        elif self.start is not None:
+            warm.begin(loop, self.start, self.whole.view)
         facts = {"job": self.identity, "trial": asdict(trial)}
         self._begin("training", float(trial.steps))
         self.progress.advance(float(loop.step))
@@ -294,6 +311,7 @@ class _Job:
             "curve": trial.curve,
             "calibration": asdict(trial.calibration),
             "covisits": trial.covisits,
+            **(self.start.facts() if self.start is not None else {}),
             "settings": self.whole.settings.to_json(),
             "data": {
                 "events": view.log.events,
@@ -318,6 +336,8 @@ def to_artefact(loop: Loop, setup: Setup, *, trial: Trial, facts: dict[str, Any]
     with torch.no_grad():
         table = network.items().cpu().numpy()
     weights = {name: value.cpu().numpy() for name, value in loop.average.items() if not name.startswith("items.")}
+    if "items.features.weight" in loop.average:
+        weights[warm.FEATURES] = loop.average["items.features.weight"].cpu().numpy()
     none = np.empty((len(view.log.items), 0), dtype=np.float32)
     return Artefact(
         settings=setup.settings,

@@ -86,9 +86,14 @@ def _fit(view: View, *, ahead: bool = False, **how: Any) -> None:
     (fit_complete if ahead else training.fit)(view, **how)
 
 
-def _heads(data: Data, view: View) -> dict[str, Any]:
+def heads(data: Data, view: View) -> dict[str, Any]:
     """What the heads are told beside the view, in training and evaluation alike."""
     return {"about": data.about(view.log, view.target), "session_gap": data.config.session_gap}
+
+
+def fit_view(view: View, **how: Any) -> None:
+    """Fit on a view, for who trains beside `train`; `ahead`, and what `training.fit` takes."""
+    _fit(view, **how)
 
 
 def need_torch(who: str = "training needs") -> None:
@@ -138,23 +143,24 @@ def train(
         allowed /= leaving.FITS
     version = data.version
     view = view_until(log, _end(log), target=target, content_of=data.content)
-    name, folder = models.begin(resume=resume)
-    given: dict[str, Any] = {"steps": steps} if steps is not None else {"budget_seconds": allowed}
-    given |= _heads(data, view)
-    _fit(view, ahead=True, folder=folder, seed=seed, progress=progress, resume=resume, device=device, **given)
-    card = dict(load(folder).card)
-    if steps is None and _cut_short(card):
-        shutil.rmtree(folder)
-        count = f"{card['steps']} step{'' if card['steps'] == 1 else 's'}"
-        raise ModelError(f"the budget was enough for {count} only: nothing was learned", hint="give more --budget")
-    left_out = leaving.told(data.anomalies()) if leave_out_anomalies else None
-    if left_out is not None:
-        leaving.keep(folder, left_out)
-    models.add(name, version)
-    if left_out is not None and left_out["customers"]:
-        how = {"steps": card["steps"], "seed": seed, "device": device}
-        left_out["change"] = leaving.change(data, fit=_fit, load=load, progress=progress, **how)
-        leaving.keep(folder, left_out)
+    with models.training():
+        name, folder = models.begin(resume=resume)
+        given: dict[str, Any] = {"steps": steps} if steps is not None else {"budget_seconds": allowed}
+        given |= heads(data, view)
+        _fit(view, ahead=True, folder=folder, seed=seed, progress=progress, resume=resume, device=device, **given)
+        card = dict(load(folder).card)
+        if steps is None and _cut_short(card):
+            shutil.rmtree(folder)
+            count = f"{card['steps']} step{'' if card['steps'] == 1 else 's'}"
+            raise ModelError(f"the budget was enough for {count} only: nothing was learned", hint="give more --budget")
+        left_out = leaving.told(data.anomalies()) if leave_out_anomalies else None
+        if left_out is not None:
+            leaving.keep(folder, left_out)
+        models.add(name, version)
+        if left_out is not None and left_out["customers"]:
+            how = {"steps": card["steps"], "seed": seed, "device": device}
+            left_out["change"] = leaving.change(data, fit=_fit, load=load, progress=progress, **how)
+            leaving.keep(folder, left_out)
     took = round(time.monotonic() - began, 1)
     return TrainReport(model=name, folder=str(folder), seconds=took, card=card, left_out=left_out)
 
@@ -210,7 +216,7 @@ def evaluate(
         recipe = {"steps": card.get("steps"), "seed": card.get("seed", 0), "mask": split.mask}
         # Chances are judged of whoever gives them: the head where the current model has one, else the encoder.
         ahead = split.view.cut is not None and isinstance(current, Forecasting) and current.horizon is not None
-        recipe |= _heads(data, split.view) if ahead else {}
+        recipe |= heads(data, split.view) if ahead else {}
         _fit(split.view, ahead=ahead, folder=folder, progress=progress, resume=False, **recipe)
         (folder / "complete").touch()
     scorer = load(folder)

@@ -6,6 +6,7 @@ service, whatever is trained beside it.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import sqlite3
@@ -16,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from regard.errors import ModelError
+from regard.errors import ModelError, UsageError, WorkspaceError
 from regard.events.catalog import opened
 
 State = Literal["candidate", "serving", "previous", "refused"]
@@ -69,7 +70,7 @@ class Switch:
     """One line of what happened in service.
 
     Args:
-        number: from 1. at: when, ISO 8601 UTC. what: 'promoted', 'rolled back' or 'refused'. model: whose. why: one line.
+        number: from 1. at: when, ISO 8601 UTC. what: 'promoted', 'rolled back', 'refused' or 'kept'. model: whose. why: one line.
     """
 
     number: int
@@ -118,19 +119,25 @@ class Models:
         """Whether somebody chose the model in service; else the newest answers."""
         return any(model.state == "serving" for model in self.all())
 
-    def promote(self, name: str, *, why: str, gate: Mapping[str, Any] | None = None) -> Registered:
+    def promote(
+        self, name: str, *, why: str, gate: Mapping[str, Any] | None = None, instead_of: str | None = None
+    ) -> Registered:
         """Put a model in service, in one transaction; the one that answered until now is kept as the previous one.
 
         Args:
             name: id of a registered model. why: one line. gate: what it showed beside the other.
+            instead_of: id of the model that it was compared with; None = whichever serves.
 
         Raises:
             ModelError: there is none of that id.
+            UsageError: another than `instead_of` serves by now.
         """
         with self._changing() as link:
             models = self._all(link)
             new = _named(models, name)
-            old = _serving(models)
+            old = _serving(models, but=name)
+            if instead_of is not None and (old is None or old.id != instead_of):
+                raise UsageError(f"{instead_of} does not serve any more", hint="refresh once more")
             if old is not None and old.id != new.id:
                 link.execute("DELETE FROM model_service WHERE state = 'previous'")
                 _put(link, old.id, "previous", old.why)
@@ -168,6 +175,11 @@ class Models:
             _note(link, "refused", name, why)
         return self.get(name)
 
+    def note(self, what: str, name: str, why: str) -> None:
+        """Keep a line about a model where nothing was switched."""
+        with self._changing() as link:
+            _note(link, what, name, why)
+
     def switches(self) -> list[Switch]:
         """What happened in service, the latest first."""
         with opened(self._catalog) as link:
@@ -191,13 +203,36 @@ class Models:
         path.mkdir(parents=True)
         return path.name, path
 
-    def add(self, name: str, version: int) -> Registered:
-        """Register a complete model: from now on it may answer, and does where none was promoted."""
+    def add(self, name: str, version: int, *, candidate: bool = False) -> Registered:
+        """Register a complete model: from now on it may answer, and does where none was promoted.
+
+        Args:
+            name: its folder's. version: of the store. candidate: it must wait: what answers now is in service from here on.
+        """
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        with opened(self._catalog) as link:
-            link.execute(_MODELS)
+        with self._changing() as link:
+            now = _serving(self._all(link))
+            if candidate and now is not None and now.state != "serving":
+                _put(link, now.id, "serving", "it answered when another was made beside it")
             link.execute("INSERT INTO models (id, at, version) VALUES (?, ?, ?)", (name, at, version))
         return self.get(name)
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """Hold the place of whoever trains: two would take each other's folder. A process that dies lets go of it.
+
+        Raises:
+            WorkspaceError: another training is under way.
+        """
+        self.folder.mkdir(exist_ok=True)
+        with (self.folder / "training.lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise WorkspaceError(
+                    f"another training is under way in {self.folder.parent}", hint="wait for it to finish, or stop it"
+                ) from None
+            yield
 
     def evaluated(self, name: str, evaluation: dict[str, Any]) -> None:
         """Keep what an evaluation found."""
@@ -262,10 +297,10 @@ def _named(models: list[Registered], name: str) -> Registered:
     raise ModelError(f"no model '{name}'", hint=f"there is {have}")
 
 
-def _serving(models: list[Registered]) -> Registered | None:
-    """The one in service; before the first promotion, the newest that was not refused."""
+def _serving(models: list[Registered], but: str = "") -> Registered | None:
+    """The one in service; before the first promotion, the newest that was not refused, `but` left aside."""
     chosen = next((model for model in models if model.state == "serving"), None)
-    return chosen or next((model for model in models if model.state == "candidate"), None)
+    return chosen or next((model for model in models if model.state == "candidate" and model.id != but), None)
 
 
 def _tables(link: sqlite3.Connection) -> set[str]:

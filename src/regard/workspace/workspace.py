@@ -31,6 +31,7 @@ from regard.workspace.looking import Looked
 from regard.workspace.models import Models
 from regard.workspace.profiled import Profiled
 from regard.workspace.served import Served
+from regard.workspace.service import Promoting
 
 if TYPE_CHECKING:
     from regard.evaluation.evaluate import Evaluation
@@ -108,7 +109,7 @@ def open(folder: str | Path) -> Workspace:
     return Workspace(path, Store.open(path))
 
 
-class Workspace(Profiled, Explained, Living, Looked, Served):
+class Workspace(Profiled, Explained, Living, Looked, Served, Promoting):
     """One shop: its events, its models, its answers. Get one from `regard.open`.
 
     >>> import tempfile, pyarrow

@@ -82,6 +82,7 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "train": Kind(arguments=Train, lane="model", resumes=True),
+    "refresh": Kind(arguments=Refresh, lane="model", resumes=True),
     "evaluate": Kind(arguments=Evaluate, lane="model", resumes=True),
     "seal": Kind(lane="store", resumes=True),
     "segments": Kind(lane="read", resumes=True),

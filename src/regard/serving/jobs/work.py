@@ -97,6 +97,10 @@ def _train(shop: Workspace, said: dict[str, Any], file: Path, progress: Telling)
     return shop.train(**said, progress=progress).to_json()
 
 
+def _refresh(shop: Workspace, said: dict[str, Any], file: Path, progress: Telling) -> dict[str, Any]:
+    return shop.retrain(**said, progress=progress).to_json()
+
+
 def _evaluate(shop: Workspace, said: dict[str, Any], file: Path, progress: Telling) -> dict[str, Any]:
     return shop.evaluate(**said, progress=progress).to_json(shop.config.language)
 
@@ -137,7 +141,7 @@ def _plain(found: Any) -> dict[str, Any]:
 
 
 _WORK: dict[str, Callable[[Workspace, dict[str, Any], Path, Telling], dict[str, Any]]] = {
-    "train": _train, "evaluate": _evaluate, "seal": _seal, "segments": _segments, "recommend_all": _recommend_all,
+    "train": _train, "refresh": _refresh, "evaluate": _evaluate, "seal": _seal, "segments": _segments, "recommend_all": _recommend_all,
     "profiles": _profiles,
 }  # fmt: skip
 
