@@ -44,12 +44,16 @@ class Edit(Body):
     scenario: Rules
 
 
+def _nobody() -> list[str | None]:
+    return [None]
+
+
 class Look(Body):
     """A scenario to look at."""
 
     scenario: Rules
     customers: list[Id | None] = Field(
-        default_factory=lambda: [None], min_length=1, max_length=CUSTOMERS, description="null: somebody unknown"
+        default_factory=_nobody, min_length=1, max_length=CUSTOMERS, description="null: somebody unknown"
     )
     n: Annotated[int, Field(ge=1, le=50)] = 10
     language: Literal["en", "zh"] | None = None
