@@ -6,6 +6,8 @@ import json
 import zlib
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from starlette.requests import ClientDisconnect
+
 from regard.serving.problems import Problem
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ async def read(request: Request, *, limit: int) -> bytes:
         limit: most bytes, before and after inflating: a kilobyte can hold a megabyte of blanks.
 
     Raises:
-        Problem: too large, packed otherwise, or not packed as it says.
+        Problem: too large, packed otherwise or not as it says, or the sender has gone.
     """
     coding = request.headers.get("content-encoding", "identity").strip().lower()
     if coding not in ("identity", "gzip", "x-gzip", ""):
@@ -32,11 +34,14 @@ async def read(request: Request, *, limit: int) -> bytes:
     if length.isdecimal() and int(length) > limit:
         raise too_large(limit)
     chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise too_large(limit)
-        chunks.append(chunk)
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise too_large(limit)
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise Problem("malformed", detail="the body ended early") from None
     body = b"".join(chunks)
     return inflated(body, limit=limit) if coding in ("gzip", "x-gzip") else body
 

@@ -229,6 +229,18 @@ def test_what_a_public_key_may_send(public: TestClient) -> None:
     assert public.post("/v1/batch", json=joined).json()["results"][0]["reason"] == REASON
 
 
+def test_ids_of_a_public_key_take_nobody_elses_place(public: TestClient) -> None:
+    bought = {
+        "client_id": "1.2",
+        "events": [{"name": "purchase", "params": {"transaction_id": "T1", "items": [{"item_id": "a"}]}}],
+    }
+    early = {"customer": "x", "behaviour": "view_item", "event_id": "ga4/purchase/T1/0"}
+    assert public.post("/v1/events", json=[early, early]).json()["repeated"] == 1
+    _, text = public.app.state.server.keys.create("till", ["ingest"], by="test")  # type: ignore[attr-defined]
+    answer = public.post("/v1/events?shape=ga4", json=bought, headers={"Authorization": f"Bearer {text}"})
+    assert answer.json() == {"accepted": 1, "repeated": 0, "event_ids": ["ga4/purchase/T1/0"]}
+
+
 @pytest.mark.parametrize("call", ["track", "page", "screen", "group", "t", "p"])
 def test_segments_calls(client: TestClient, call: str) -> None:
     message = {"userId": "C42", "event": "Product Viewed", "messageId": "m1", "properties": {"product_id": "pen"}}
