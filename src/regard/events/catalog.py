@@ -142,6 +142,7 @@ class Catalog:
             if link.execute("PRAGMA user_version").fetchone()[0] == 0:
                 for statement in _TABLES.split(";"):
                     link.execute(statement)
+                link.execute("INSERT INTO facts VALUES ('overwrites', 'since')")
                 link.execute(f"PRAGMA user_version={LAYOUT:d}")
             link.execute("COMMIT")
         return catalog
@@ -268,6 +269,7 @@ def connected(path: Path) -> sqlite3.Connection:
         raise WorkspaceError(f"{path} is missing", hint=_RESTORE)
     link = _connect(path)
     link.execute("PRAGMA synchronous=FULL")
+    link.execute("PRAGMA secure_delete=ON")  # of what is deleted, nothing stays in the file
     return link
 
 

@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from regard.errors import UsageError
-from regard.events import aliases
+from regard.events import aliases, erased
 from regard.events.catalog import Part
 from regard.events.engine import Engine
 from regard.events.names import CONSENT_WORDS
@@ -62,7 +62,8 @@ class Person:
 
     Args:
         customer: whose events under it are.
-        said: True or False where a live word decides, whatever was true at a version; None where that still holds.
+        said: True or False where a live word decides, whatever was true at a version; False also where they were erased since;
+            None where what was true then still holds.
     """
 
     customer: str
@@ -99,25 +100,29 @@ def people(link: sqlite3.Connection, version: int, names: Iterable[str]) -> dict
     """
     asked = list(dict.fromkeys(names))
     found = aliases.whose(link, asked, _now_us())
-    if not there(link):
-        return {name: Person(customer=customer) for name, customer in found.items()}
-    said = _said(link, aliases.under(link, found.values()))
+    said = _said(link, aliases.under(link, found.values())) if there(link) else {}
+    gone = erased.hidden(link, version, {*asked, *found.values()})
     return {
-        name: Person(customer=customer, said=_decides(said.get(customer), version)) for name, customer in found.items()
+        name: Person(
+            customer=customer,
+            said=False if name in gone or customer in gone else _decides(said.get(customer), version),
+        )
+        for name, customer in found.items()
     }
 
 
 def withdrawn(link: sqlite3.Connection, version: int) -> set[str]:
     """The ids that may no longer be looked at, of those that might at a version."""
+    gone = {name for one in erased.under_way(link) if one.version is None for name in one.ids}
     if not there(link):
-        return set()
+        return gone
     newer = "(SELECT anonymous FROM aliases WHERE added IS NULL OR added > ?1)" if aliases.there(link) else "('')"
     rows = link.execute(
         f"SELECT customer FROM consents WHERE said = 0 AND (added IS NULL OR added > ?1 OR customer IN {newer})",
         (version,),
     )
     found = people(link, version, [name for (name,) in rows])
-    return {who for name, person in found.items() if person.said is False for who in (name, person.customer)}
+    return gone | {who for name, person in found.items() if person.said is False for who in (name, person.customer)}
 
 
 def _said(
@@ -162,6 +167,7 @@ def obey(engine: Engine, parts: Sequence[Part], link: sqlite3.Connection, versio
         link: to the catalogue. version: of the aliases; None = the next one.
     """
     aliases.obey(engine, link, version)
+    erased.obey(engine, erased.under_way(link))
     said = _heard(engine, link)
     asked = [part for part in parts if CONSENT in part.columns]
     if not asked:
@@ -217,9 +223,13 @@ def kept(engine: Engine, table: pa.Table, ends: Sequence[str] = ("customer",)) -
     Args:
         engine: as `obey` left it. ends: columns that name customers.
     """
-    for named, may in ((engine.among, True), (engine.without, False)):
+    for named, key, may in (
+        (engine.among, "customer", True),
+        (engine.without, "customer", False),
+        (engine.gone, "id", False),
+    ):
         if named:
-            known = engine.table(f"SELECT customer FROM {quoted(named)}")["customer"]
+            known = engine.table(f"SELECT {key} FROM {quoted(named)}")[key]
             for end in ends:
                 there = pc.is_in(table[end], known)
                 table = table.filter(there if may else pc.invert(there))

@@ -11,6 +11,7 @@ from regard.config import Config
 from regard.events import gate_rules, merchandise
 from regard.events.catalog import Catalog, Part
 from regard.events.engine import Engine
+from regard.events.naming import row_sql
 from regard.events.tables import TABLES
 
 _EXAMPLES = 3
@@ -79,7 +80,9 @@ def examine(engine: Engine, catalog: Catalog, config: Config, version: int) -> D
     parts = catalog.parts(version, "events")
     columns = engine.scan("events", parts)
     accepted = sum(part.rows for part in parts)
-    events = int(engine.one("SELECT count(*) FROM events")[0]) if engine.among or engine.without else accepted
+    events = (
+        int(engine.one("SELECT count(*) FROM events")[0]) if engine.among or engine.without or engine.gone else accepted
+    )
     refused, findings = _rejected(engine, catalog, version, accepted)
     covered = sum(part.rows for part in catalog.parts(version, "covered"))
     findings.append(
@@ -107,7 +110,9 @@ def _rejected(engine: Engine, catalog: Catalog, version: int, events: int) -> tu
     parts = catalog.parts(version, "rejected")
     if not parts:
         return 0, []
-    engine.over("refused", parts)
+    engine.over("refused parts", parts)
+    left = f"ANTI JOIN {engine.gone} AS gone ON {row_sql('row.raw', 'gone.id')}" if engine.gone else ""
+    engine.rows(f'CREATE OR REPLACE TEMP VIEW refused AS SELECT row.* FROM "refused parts" AS row {left}')
     total = sum(part.rows for part in parts)
     findings = []
     for reason, count in engine.rows("SELECT reason, count(*) FROM refused GROUP BY reason"):

@@ -26,6 +26,7 @@ import pyarrow as pa
 from regard.errors import RegardError, WorkspaceError, disk_full
 from regard.events.catalog import Kind, Part, writable
 from regard.events.duck import connect
+from regard.events.erased import event_sql
 from regard.events.read_sql import quoted
 from regard.events.schema import SCHEMA
 
@@ -68,6 +69,8 @@ class Engine:
         """Table of the customers whose events may not be read, where nobody else was asked; '' = nobody."""
         self.joined = ""
         """Table of whose the events of an id are, see `aliases.obey`; '' = of whom they name."""
+        self.gone = ""
+        """Table of events that are being erased, see `erased.obey`; '' = none."""
         with disk_errors():
             self._spill = tempfile.mkdtemp(prefix="spill-", dir=cache_of(folder))
         settings: dict[str, Any] = {"memory_limit": f"{memory_mb}MB", "temp_directory": self._spill}
@@ -129,8 +132,8 @@ class Engine:
         held, source = {column for part in parts for column in part.columns}, f"{name} parts"
         if parts:
             self.over(source, parts)
-        if parts and self.joined:
-            source = self._of_customers(source)
+        if parts and (self.joined or self.gone):
+            source = self._of_customers(source, timed="time" in held)
         if parts and (self.among or self.without) and not everybody:
             held, source = self._allowed(source, held)
         wanted = [
@@ -145,15 +148,18 @@ class Engine:
         self.rows(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS SELECT {select} {of}")
         return tuple(field.name for field in SCHEMA if field.name in held)
 
-    def _of_customers(self, view: str) -> str:
-        """A view of the same events, each under the id of the customer whose it is."""
-        name = f"{view} joined"
-        self.rows(
-            f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS"
-            f" SELECT event.* REPLACE (coalesce(alias.customer, event.customer) AS customer) FROM {quoted(view)} AS event"
-            f" LEFT JOIN {quoted(self.joined)} AS alias ON event.customer = alias.anonymous"
-            " AND epoch_us(event.time) >= alias.from_us AND epoch_us(event.time) < alias.until_us"
-        )
+    def _of_customers(self, view: str, *, timed: bool) -> str:
+        """A view of the same events, each under the id of the customer whose it is, and without what is being erased."""
+        name, source, select = f"{view} joined", f"{quoted(view)} AS event", "event.*"
+        if self.gone:
+            source += f" ANTI JOIN {quoted(self.gone)} AS gone ON {event_sql('event', timed=timed)}"
+        if self.joined and timed:
+            select += " REPLACE (coalesce(alias.customer, event.customer) AS customer)"
+            source += (
+                f" LEFT JOIN {quoted(self.joined)} AS alias ON event.customer = alias.anonymous"
+                " AND epoch_us(event.time) >= alias.from_us AND epoch_us(event.time) < alias.until_us"
+            )
+        self.rows(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS SELECT {select} FROM {source}")
         return name
 
     def _allowed(self, view: str, held: Iterable[str]) -> tuple[set[str], str]:
@@ -192,7 +198,7 @@ class Engine:
         """
         held = self.scan("events", parts)
         select = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in columns.items())
-        as_they_lie = len(parts) == 1 and not (self.among or self.without or self.joined)
+        as_they_lie = len(parts) == 1 and not (self.among or self.without or self.joined or self.gone)
         order = f" ORDER BY {sort_key(held)}" if held and not as_they_lie else ""
         yield from self.batches(f"SELECT {select} FROM events{order}")
 

@@ -17,6 +17,8 @@ from datetime import datetime
 
 from regard.events.catalog import Part
 from regard.events.engine import Engine, listed
+from regard.events.erased import REASON as ERASED
+from regard.events.erased import named_sql
 from regard.events.read_sql import quoted
 from regard.events.schema import FIELD_NAMES, Clock
 
@@ -71,7 +73,9 @@ def identity_columns(columns: Sequence[str]) -> list[str]:
     return [name for name in FIELD_NAMES if name in columns and name != "extra"]
 
 
-def check(engine: Engine, *, columns: Sequence[str], clock: Clock, live: Sequence[Part], now: datetime) -> Passed:
+def check(
+    engine: Engine, *, columns: Sequence[str], clock: Clock, live: Sequence[Part], now: datetime, erased: bool = False
+) -> Passed:
     """Pass the view `staged` (fields + file, line, row) through the gate; refusals go to the table `drops` (file,
     row, reason, covered).
 
@@ -80,9 +84,12 @@ def check(engine: Engine, *, columns: Sequence[str], clock: Clock, live: Sequenc
         clock: what times mean.
         live: event parts of the store.
         now: this machine's clock, naive UTC.
+        erased: whether the table `erased` holds customers of whom nothing old may come in (`erased.known`).
     """
     engine.rows("CREATE OR REPLACE TABLE drops (file INTEGER, row BIGINT, reason VARCHAR, covered BOOLEAN)")
     refused = _required(engine, clock)
+    if erased and (rows := _erased(engine)):
+        refused[ERASED] = rows
     overlaps, covered, dropped, kept = _identity(engine, columns, live)
     future, far, absurd = _plausible(engine, now) if clock == "clock" else (0, 0, 0)
     if absurd:
@@ -114,6 +121,16 @@ def _required(engine: Engine, clock: Clock) -> dict[str, int]:
         list(needs.values()),
     )
     return dict(engine.rows("SELECT reason, count(*) FROM drops GROUP BY reason ORDER BY reason"))
+
+
+def _erased(engine: Engine) -> int:
+    engine.rows(
+        "INSERT INTO drops SELECT DISTINCT event.file, event.row, ?, false"
+        f" FROM {accepted(engine)} AS event JOIN erased ON {named_sql('event.customer')}"
+        " WHERE event.time IS NULL OR (epoch_us(event.time) >= from_us AND epoch_us(event.time) < until_us)",
+        [ERASED],
+    )
+    return int(engine.one("SELECT count(*) FROM drops WHERE reason = ?", [ERASED])[0])
 
 
 def _identity(

@@ -11,17 +11,18 @@ from typing import Any
 
 from regard.config import Config
 from regard.errors import InputError
-from regard.events import consent, gate, gate_rules, sensitive
+from regard.events import consent, erased, gate, gate_rules, sensitive
 from regard.events.catalog import Catalog, Change, Kind, Part, opened
 from regard.events.engine import Engine, listed, sort_key
 from regard.events.enter import enter
+from regard.events.erased import REASON, named_sql
 from regard.events.mapping import Mapping as Columns
 from regard.events.read import Source, expand_sources, read_table, stage
 from regard.events.read_sql import quoted
 from regard.events.recognise import recognise
 from regard.events.recognise_map import share
 from regard.events.schema import CLOCKS, FIELD_NAMES, PROVENANCE, Clock
-from regard.events.tables import TABLES, Table, changes
+from regard.events.tables import KEY, TABLES, Table, changes
 from regard.progress import Progress
 
 FOLDERS: dict[Kind, str] = {
@@ -201,10 +202,12 @@ def run(engine: Engine, catalog: Catalog, config: Config, request: Request, prog
             request.show(mapping)
     clock = _one_clock(config.clock or catalog.clock(), mappings)
     files, fields = _stage(engine, config, sources, mappings, progress)
-    tables, unchanged, notes = _stage_tables(engine, catalog, version, given, of_tables, config)
+    with opened(catalog.path) as link:
+        known = erased.known(engine, link)
+    tables, unchanged, notes = _stage_tables(engine, catalog, version, given, of_tables, config, erased=known)
     columns = _held(engine, fields)
     progress.start("checking rows")
-    passed = gate.check(engine, columns=columns, clock=clock, live=live, now=now)
+    passed = gate.check(engine, columns=columns, clock=clock, live=live, now=now, erased=known)
     progress.finish()
     rows = sum(file.rows for file in files)
     rejected = _reasons(engine)
@@ -340,6 +343,8 @@ def _stage_tables(
     tables: Mapping[Table, Source],
     told: Mapping[Table, Mapping[str, str]],
     config: Config,
+    *,
+    erased: bool,
 ) -> tuple[dict[Table, int], list[Table], list[str]]:
     """(rows by table, tables that tell the store nothing new, notes)."""
     rows: dict[Table, int] = {}
@@ -349,6 +354,9 @@ def _stage_tables(
         name = f"given {kind}"
         read = read_table(engine.connection, source, kind=kind, overrides=told[kind], table=name)
         rows[kind] = read.rows
+        if erased and kind != "items" and (gone := _leave_out(engine, kind, name)):
+            rows[kind] -= gone
+            notes.append(f"{kind}: {_counted(gone)} of customers who were erased, left out")
         if read.missing:
             notes.append(f"{kind}: {_counted(read.missing)} without an id, left out")
         if read.repeated:
@@ -365,6 +373,16 @@ def _stage_tables(
         if not changes(engine, catalog.parts(version, kind), kind, name):
             unchanged.append(kind)
     return rows, unchanged, notes
+
+
+def _leave_out(engine: Engine, kind: Table, name: str) -> int:
+    """Delete what a table that was read says of customers who were erased; returns how many rows it was."""
+    ends = [
+        f"EXISTS (SELECT 1 FROM erased WHERE {named_sql(f'given.{end}')})" for end in KEY[kind][:2] if end != "kind"
+    ]
+    deleted = engine.one(f"SELECT count(*) FROM {quoted(name)} AS given WHERE {' OR '.join(ends)}")[0]
+    engine.rows(f"DELETE FROM {quoted(name)} AS given WHERE {' OR '.join(ends)}")
+    return int(deleted)
 
 
 def _held(engine: Engine, fields: set[str]) -> list[str]:
@@ -408,7 +426,7 @@ def _write(
     refused = (
         "SELECT name AS file, line, reason, raw FROM rejects JOIN files USING (file) UNION ALL"
         f" SELECT name, line, reason, to_json(struct_pack({raw}))::VARCHAR FROM staged JOIN drops USING (file, row)"
-        " JOIN files USING (file) WHERE NOT covered"
+        f" JOIN files USING (file) WHERE NOT covered AND reason <> '{REASON}'"
     )
     if columns and engine.one(f"SELECT count(*) FROM ({refused})")[0]:
         write("rejected", refused, ("file", "line", "reason", "raw"), "file, line")

@@ -11,7 +11,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,8 +20,8 @@ from typing import IO, Any
 import pyarrow as pa
 
 from regard.config import CONFIG_NAME, Config, load, save
-from regard.errors import UsageError, WorkspaceError, read_only
-from regard.events import consent, doctor, gate_rules, ingest, merchandise, sensitive, tables, traits
+from regard.errors import RegardError, UsageError, WorkspaceError, read_only
+from regard.events import consent, doctor, erasure, gate_rules, ingest, merchandise, sensitive, tables, traits
 from regard.events.catalog import Catalog, Ingest, opened, writable
 from regard.events.engine import Engine, cache_of, disk_errors
 from regard.events.mapping import Mapping as Columns
@@ -81,6 +81,11 @@ class Store:
             WorkspaceError: the catalogue is missing, damaged or of a newer Regard.
         """
         store = cls(Path(folder), load(Path(folder)))
+        with opened(store.catalog.path) as link:
+            waiting = erasure.waiting(link)
+        if waiting and writable(store.folder):
+            with suppress(WorkspaceError), store.writing():
+                pass
         _ = store.version
         return store
 
@@ -263,6 +268,21 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
+        """Hold the writer's lock, and finish first what an erasure has left to do."""
+        with self.locked():
+            # What cannot be finished now, a damaged part perhaps, is hidden and must not keep anybody from mending it.
+            with suppress(RegardError):
+                self._finish_erasures()
+            yield
+
+    def _finish_erasures(self) -> None:
+        with opened(self.catalog.path) as link:
+            waiting = erasure.waiting(link)
+        if waiting:
+            erasure.finish(self)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
         """Hold the writer's lock; the system lets go of it when the process dies, however it dies."""
         if not writable(self.folder):
             raise read_only(self.folder)
@@ -281,7 +301,7 @@ class Store:
                 lock.truncate(0)
                 lock.write(str(os.getpid()))
                 lock.flush()
-                self._collect()
+                self.collect()
             yield
 
     def _readers(self) -> IO[str]:
@@ -291,8 +311,10 @@ class Store:
             return path.open()
         return (cache_of(self.folder) / path.name).open("a")
 
-    def _collect(self) -> None:
-        """Delete files that no version needs: leavings of writers that died, and undone parts once nobody reads."""
+    def collect(self) -> None:
+        """Delete files that no version needs: leavings of writers that died, and undone parts once nobody reads. The caller
+        holds the writer's lock.
+        """
         known = self.catalog.paths()
         with self._readers() as readers:
             try:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from regard.events import erased
 from regard.events.live import people
 from regard.events.live.people import Said
 from regard.events.live.record import Event, Record, Refusal
@@ -49,6 +50,7 @@ class Entry:
         bare = [record.record if isinstance(record, Again) else record for record in records]
         self._link = link
         self._known = seen.known(link, [record.digest for record in bare if not isinstance(record, Refusal)])
+        self._erased = erased.barred(link, {one.customer for one in bare if not isinstance(one, Refusal)})
         self._seq = last_seq(link)
 
     def enter(self, received_us: int, record: Record | Said | Again) -> Result:
@@ -69,8 +71,14 @@ class Entry:
         return Result(status="accepted", event_id=record.event_id)
 
     def _barred(self, record: Record | Said) -> Record | Said:
-        why = people.bars(self._link, record) if isinstance(record, Said) else ""
-        return Refusal(reason=why, raw=record.raw) if isinstance(record, Said) and why else record
+        """The record, or its refusal for what is known of whom it names."""
+        if isinstance(record, Refusal):
+            return record
+        if any(record.time_us in span for span in self._erased.get(record.customer, ())):
+            return Refusal(reason=erased.REASON, raw="")
+        if isinstance(record, Said) and (why := people.bars(self._link, record)):
+            return Refusal(reason=why, raw=record.raw)
+        return record
 
     def _once(self, digest: bytes) -> bool:
         """Whether an id comes for the first time; from now on it is known."""
