@@ -143,7 +143,7 @@ async def measured(kills: int, seed: int) -> dict[str, Any]:
                 process.kill(alone=bool(chance.random() < 0.5))
                 await asyncio.gather(*work)
                 if broken:
-                    raise SystemExit(f"a sender ended before the kill: {process.log.read_text()[-2000:]}")
+                    raise SystemExit(f"a sender ended before the kill: {process.said[-2000:]}")
         ended = process.stop()
         final = faults(there(process.folder), ledger)
     return {

@@ -40,11 +40,12 @@ class Process:
     """`regard serve` of a workspace on a free port of this machine; use it in a `with`.
 
     Args:
-        folder: the workspace. environment: beside that of this process.
+        folder: the workspace. environment: beside that of this process. log: where its stderr goes; None = beside the folder.
     """
 
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    log: Path | None = None
 
     def __enter__(self) -> Process:
         self.start()
@@ -63,8 +64,7 @@ class Process:
         """
         command = [sys.executable, "-m", "regard", "serve", str(self.folder), "--port", "0", "--json"]
         self.began = time.monotonic()
-        self.log = self.folder.parent / f"{self.folder.name}.log"
-        with self.log.open("ab") as log:
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=log, env=os.environ | OPEN | dict(self.environment),
                 start_new_session=True,
@@ -76,10 +76,19 @@ class Process:
             said += self._process.stdout.read() or b""
             if self._process.poll() is not None or time.monotonic() - self.began > START_SECONDS:
                 self.kill()
-                raise RuntimeError(f"the server did not start: {said.decode()}{self.log.read_text()[-2000:]}")
+                raise RuntimeError(f"the server did not start: {said.decode()}{self.said[-2000:]}")
             time.sleep(0.005)
         place = urlsplit(json.loads(said)["address"])
         self.host, self.port = str(place.hostname), int(place.port or 0)
+
+    @property
+    def _log(self) -> Path:
+        return self.log or self.folder.parent / f"{self.folder.name}.log"
+
+    @property
+    def said(self) -> str:
+        """What it wrote to stderr, over all starts."""
+        return self._log.read_text(encoding="utf-8")
 
     @property
     def pid(self) -> int:
