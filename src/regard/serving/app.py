@@ -6,6 +6,7 @@ import asyncio
 import pkgutil
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
+from functools import partial
 from importlib import import_module
 
 from fastapi import APIRouter, FastAPI
@@ -15,6 +16,7 @@ from regard import __version__
 from regard.errors import RegardError
 from regard.serving import health, problems, routes
 from regard.serving.audit import Audit
+from regard.serving.described import described
 from regard.serving.entrance import Entrance
 from regard.serving.hosts import Hosts
 from regard.serving.keys import Keys
@@ -65,8 +67,10 @@ def create(shop: Workspace, settings: Settings | None = None) -> FastAPI:
         middleware=[Middleware(Hosts, settings=chosen), Middleware(Entrance)],
     )
     problems.handle(app)
-    for router in (*_found(), health.router):
+    routers = (*_found(), health.router)
+    for router in routers:
         app.include_router(router)
+    app.openapi = partial(described, app, routers)  # type: ignore[method-assign]
     return app
 
 

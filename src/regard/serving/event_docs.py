@@ -10,6 +10,9 @@ from pydantic import BaseModel, Field
 from regard.events.schema import BEHAVIOURS, FIELDS
 from regard.serving.problems import MEDIA_TYPE
 
+SCOPE = "x-regard-scope"
+"""Extension of an operation: the scope that its callers need; an operation without it is open to all."""
+
 
 class Taken(BaseModel):
     """Every record is on the disk."""
@@ -134,6 +137,7 @@ _SHAPE = {
 }
 
 EVENTS_BODY: dict[str, Any] = {
+    SCOPE: "ingest-public",
     "parameters": [_SHAPE],
     "requestBody": {
         "required": True,
