@@ -54,9 +54,9 @@ def described(app: FastAPI, routers: Sequence[APIRouter] = ()) -> dict[str, Any]
 def _scopes(routers: Sequence[APIRouter]) -> dict[tuple[str, str], str]:
     """(path, method) -> the scope that it needs."""
     return {
-        (route.path, method.lower()): scope
+        (route.path_format, method.lower()): scope
         for router in routers for route in router.routes if isinstance(route, APIRoute)
-        for scope in _needed(route.dependant) for method in route.methods
+        for scope in _needed(route.dependant) for method in route.methods or ()
     }  # fmt: skip
 
 
