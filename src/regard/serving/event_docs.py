@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -29,6 +30,25 @@ class One(BaseModel):
     status: str = Field(description="accepted, repeated or refused.")
     event_id: str | None = Field(default=None, description="Of a record that is kept.")
     reason: str | None = Field(default=None, description="Of one that is not.")
+
+
+class Seen(BaseModel):
+    """One event of the tail."""
+
+    customer: str
+    behaviour: str
+    item: str | None
+    time: datetime = Field(description="When it happened.")
+    received_at: datetime = Field(description="When it arrived.")
+    event_id: str
+    fields: dict[str, Any] = Field(description="The other fields that have a value; `extra` in it is JSON.")
+
+
+class Newest(BaseModel):
+    """Events that are in no part of the store yet, the latest first."""
+
+    events: list[Seen]
+    next_cursor: str | None
 
 
 class Partly(BaseModel):
@@ -74,6 +94,15 @@ TAKEN: dict[int | str, dict[str, Any]] = {
 }
 """Answers to a post of events."""
 
+LISTED: dict[int | str, dict[str, Any]] = {
+    401: problem("A key is needed."),
+    403: problem("The key does not allow it."),
+    422: problem("The page that is asked for cannot be."),
+    503: problem("The store cannot be used now, or too much waits."),
+    504: problem("The answer took too long."),
+}
+"""Refusals of a list."""
+
 _TYPES: dict[pa.DataType, dict[str, Any]] = {
     pa.string(): {"type": ["string", "number", "null"]},
     pa.float64(): {"type": ["number", "string", "null"]},
@@ -83,6 +112,8 @@ _TYPES: dict[pa.DataType, dict[str, Any]] = {
 
 
 def _field(name: str, type_: pa.DataType, about: str) -> dict[str, Any]:
+    if name in ("customer", "behaviour"):
+        return {"type": ["string", "number"], "minLength": 1, "description": about}
     if name == "extra":
         return {"type": ["object", "null"], "description": about}
     if name == "time":

@@ -87,17 +87,17 @@ router.add_api_route(
 )
 
 
-@router.get("/v1/events/tail", summary="See what arrived last", responses={401: docs.problem("A key is needed.")})
+@router.get("/v1/events/tail", summary="See what arrived last", responses=docs.LISTED)
 async def get_tail(
     at: At,
     caller: Annotated[Caller, Depends(needs("read"))],
     limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
     cursor_: Annotated[str, Query(alias="cursor", description="`next_cursor` of the page before.")] = "",
-) -> dict[str, Any]:
+) -> docs.Newest:
     """Events that are in no part of the store yet, the latest first."""
     found = await at.ask(partial(at.live.newest, limit, before=after(cursor_)))
     last = found[-1].seq if len(found) == limit else None
-    return {"events": [_shown(event) for event in found], "next_cursor": cursor(last)}
+    return docs.Newest(events=[_shown(event) for event in found], next_cursor=cursor(last))
 
 
 def _native(document: Any, received_us: int, rows: int) -> Batch:
@@ -134,23 +134,17 @@ def _few(incoming: list[Any], rows: int) -> list[Any]:
     return incoming
 
 
-def _shown(event: Arrived) -> dict[str, Any]:
-    said = {
-        "customer": event.customer, "behaviour": event.behaviour, "item": event.item, "time": at_utc(event.time_us),
-        "received_at": at_utc(event.received_us), "event_id": event.event_id,
-    }  # fmt: skip
-    return {**said, "fields": event.fields}
+def _shown(event: Arrived) -> docs.Seen:
+    return docs.Seen(
+        customer=event.customer, behaviour=event.behaviour, item=event.item, time=at_utc(event.time_us),
+        received_at=at_utc(event.received_us), event_id=event.event_id, fields=event.fields,
+    )  # fmt: skip
 
 
-def at_utc(time_us: int) -> str:
-    """A time as RFC 3339.
+def at_utc(time_us: int) -> datetime:
+    """A time of the store, to the microsecond.
 
-    >>> at_utc(1_700_000_000_000_001)
-    '2023-11-14T22:13:20.000001Z'
+    >>> at_utc(1_700_000_000_000_001).isoformat()
+    '2023-11-14T22:13:20.000001+00:00'
     """
-    return (
-        datetime.fromtimestamp(time_us // 1_000_000, UTC)
-        .replace(microsecond=time_us % 1_000_000, tzinfo=None)
-        .isoformat()
-        + "Z"
-    )
+    return datetime.fromtimestamp(time_us // 1_000_000, UTC).replace(microsecond=time_us % 1_000_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -21,6 +21,7 @@ from regard.serving.body import parsed, read
 from regard.serving.cursors import LAST, after, cursor
 from regard.serving.problems import Problem
 from regard.serving.public import REASON
+from regard.serving.routes.events import at_utc
 from regard.serving.server import At
 from regard.serving.taking import answer
 
@@ -31,10 +32,6 @@ MOST = 500
 READ = 1_000
 """Refusals that a replay of all looks through, the latest; more are sent by their numbers or by asking again."""
 
-_DENIED: dict[int | str, dict[str, Any]] = {
-    401: docs.problem("A key is needed."),
-    403: docs.problem("The key does not allow it."),
-}
 _MADE: dict[int | str, dict[str, Any]] = {**docs.TAKEN, 404: docs.problem("No refused record has this number.")}
 
 
@@ -65,7 +62,7 @@ class Replay(BaseModel):
     )
 
 
-@router.get("/v1/rejected", summary="See what was refused", responses={**_DENIED, 422: docs.problem("No such page.")})
+@router.get("/v1/rejected", summary="See what was refused", responses=docs.LISTED)
 async def get_rejected(
     at: At,
     caller: Annotated[Caller, Depends(needs("read"))],
@@ -135,10 +132,6 @@ def _shown(one: Refused) -> Rejected:
     except (ValueError, RecursionError):
         record = one.raw
     return Rejected(
-        number=one.number, received_at=_at(one.received_us), reason=one.reason, record=record,
-        replayed_at=None if one.replayed is None else _at(one.replayed),
+        number=one.number, received_at=at_utc(one.received_us), reason=one.reason, record=record,
+        replayed_at=None if one.replayed is None else at_utc(one.replayed),
     )  # fmt: skip
-
-
-def _at(time_us: int) -> datetime:
-    return datetime.fromtimestamp(time_us / 1e6, UTC)
