@@ -26,6 +26,10 @@ LANGUAGES = ("en", "zh")
 """What reports, answers and simulated shops are written in."""
 
 
+KEEPING = ("keep_days", "keep_refused_days")
+"""What [live] may say."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """Settings of one workspace. Every field can be edited in regard.toml.
@@ -44,6 +48,8 @@ class Config:
         not_merchandise: item ids never recommended, beside those found by rule.
         merchandise: item ids the rule took for postage and the like by mistake.
         privacy: 'sensitive': kinds of sensitive columns (SENSITIVE) that may be used; none unless named here.
+        live: 'keep_days': days after which live events are dropped, 0 = never; 'keep_refused_days': likewise refused
+            records (90 unless given, see `events.live.compaction`).
         serve: settings of `regard serve`, which checks them.
     """
 
@@ -60,6 +66,7 @@ class Config:
     not_merchandise: tuple[str, ...] = ()
     merchandise: tuple[str, ...] = ()
     privacy: dict[str, tuple[str, ...]] = field(default_factory=lambda: {"sensitive": ()})
+    live: dict[str, int] = field(default_factory=dict)
     serve: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -84,6 +91,12 @@ class Config:
             raise ConfigError(
                 f"[privacy] knows no '{sorted(strange)[0]}'", hint=f"sensitive = [...], of {', '.join(SENSITIVE)}"
             )
+
+        for name, days in self.live.items():
+            if name not in KEEPING:
+                raise ConfigError(f"[live] knows no '{name}'", hint=" or ".join(KEEPING))
+            if days < 0:
+                raise ConfigError(f"{name} is {days}", hint="a number of days, 0 = for good")
 
     @property
     def sensitive(self) -> tuple[str, ...]:
@@ -142,6 +155,8 @@ def _typed(key: str, value: Any, kind: str, path: Path) -> Any:
         "tuple[str, ...]": isinstance(value, list) and all(isinstance(part, str) for part in value),
         "tuple[int, ...]": isinstance(value, list) and all(isinstance(part, int) for part in value),
         "dict[str, str]": isinstance(value, dict) and all(isinstance(part, str) for part in value.values()),
+        "dict[str, int]": isinstance(value, dict)
+        and all(isinstance(part, int) and not isinstance(part, bool) for part in value.values()),
         "dict[str, Any]": isinstance(value, dict),
         "dict[str, tuple[str, ...]]": isinstance(value, dict)
         and all(isinstance(part, list) and all(isinstance(name, str) for name in part) for part in value.values()),

@@ -182,7 +182,7 @@ def test_an_empty_catalogue_is_damaged_and_not_of_another_layout(tmp_path: Path)
         Store.open(store.folder)
     assert "restore it from a backup" in caught.value.hint
     with sqlite3.connect(store.catalog.path) as link:
-        link.execute(f"PRAGMA user_version={catalog.LAYOUT + 1}")
+        link.execute(f"PRAGMA user_version={catalog.SHARED + 1}")
     link.close()
     with pytest.raises(WorkspaceError, match="this Regard knows") as caught:
         Store.open(store.folder)

@@ -11,17 +11,19 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from regard.errors import WorkspaceError, disk_full, read_only
 
 CATALOG_NAME = "catalog.sqlite"
-LAYOUT = 1
-"""Version of the tables below; kept in SQLite's user_version."""
+LAYOUT, SHARED = 1, 2
+"""Version of the tables below, kept in SQLite's user_version. From the first part that holds rows of several ingests on
+it is SHARED: a Regard that takes a part for one ingest's own would undo too much of it, or too little.
+"""
 
 Kind = Literal["events", "covered", "rejected", "items", "customers", "edges", "scores", "ids"]
 """events = accepted rows; covered = rows that an earlier ingest had already brought (kept so that it can be undone);
@@ -42,6 +44,9 @@ CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 _DIGESTS = "CREATE TABLE IF NOT EXISTS digests (path TEXT PRIMARY KEY, sha256 TEXT NOT NULL)"
 """Beside the parts and not of them, so that a workspace made before it was kept stays readable, by either Regard."""
 
+_HOLDS = "CREATE TABLE IF NOT EXISTS holds (path TEXT, ingest INTEGER, PRIMARY KEY (path, ingest)) WITHOUT ROWID"
+"""The ingests of a part that holds rows of others than its own; beside the parts for the same reason."""
+
 _OPEN = ("aliases", "consents")
 """Tables of what comes live and is part of the next version, whatever makes it; their column `added` says of which."""
 
@@ -57,13 +62,14 @@ class Part:
     Args:
         path: relative to the workspace folder.
         kind: what its rows are.
-        ingest: number of the ingest whose rows it holds.
+        ingest: number of the ingest whose rows it holds; the latest of several.
         rows: how many.
         bytes: size of the file; another size means a damaged part.
         columns: the columns it has; a column without any value is left out.
         first: earliest time, microseconds since 1970 UTC; None without a clock.
         last: latest time.
         digest: SHA-256 of the file as it was written, hexadecimal; '' for a part older than this is kept.
+        holds: the ingests whose rows it holds where these are others than `ingest` alone, else ().
     """
 
     path: str
@@ -75,6 +81,12 @@ class Part:
     first: int | None = None
     last: int | None = None
     digest: str = ""
+    holds: tuple[int, ...] = ()
+
+    @property
+    def ingests(self) -> tuple[int, ...]:
+        """The ingests whose rows it holds."""
+        return self.holds or (self.ingest,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +117,9 @@ class Change:
         remove: paths of the parts that go.
         ingest: number and report of a new ingest, or None.
         undo: number of the ingest that is taken back, or None.
-        bots: customer -> acts per active day, as of the new version.
+        bots: customer -> acts per active day, as of the new version; None = as before.
         clock: what times mean from now on.
+        facts: name -> what else is known from now on.
         also: what else becomes true with it, in the same transaction; whatever it raises undoes all of it.
     """
 
@@ -116,8 +129,9 @@ class Change:
     remove: Sequence[str] = ()
     ingest: tuple[int, dict[str, Any]] | None = None
     undo: int | None = None
-    bots: dict[str, float]
+    bots: dict[str, float] | None
     clock: str
+    facts: Mapping[str, str] = field(default_factory=dict)
     also: Callable[[sqlite3.Connection], None] | None = None
 
 
@@ -153,9 +167,9 @@ class Catalog:
             layout = int(link.execute("PRAGMA user_version").fetchone()[0])
             if layout == 0:
                 raise WorkspaceError(f"{self.path} is damaged: it is empty", hint=_RESTORE)
-            if layout != LAYOUT:
+            if layout not in (LAYOUT, SHARED):
                 raise WorkspaceError(
-                    f"{self.path} has layout {layout}, this Regard knows {LAYOUT}", hint="upgrade regard"
+                    f"{self.path} has layout {layout}, this Regard knows {SHARED}", hint="upgrade regard"
                 )
             yield link
 
@@ -172,12 +186,16 @@ class Catalog:
                 " WHERE added <= ?1 AND (removed IS NULL OR removed > ?1) ORDER BY ingest, rowid",
                 (version,),
             ).fetchall()
-            kept = link.execute("SELECT 1 FROM sqlite_master WHERE name = 'digests'").fetchone()
-            digests = dict(link.execute("SELECT path, sha256 FROM digests")) if kept else {}
+            beside = {name for (name,) in link.execute("SELECT name FROM sqlite_master")}
+            digests = dict(link.execute("SELECT path, sha256 FROM digests")) if "digests" in beside else {}
+            holds: dict[str, tuple[int, ...]] = {}
+            if "holds" in beside:
+                for path, ingest in link.execute("SELECT path, ingest FROM holds ORDER BY path, ingest"):
+                    holds[path] = (*holds.get(path, ()), ingest)
         return [
             Part(
-                path=path, kind=kind, ingest=ingest, rows=count, bytes=size,
-                columns=tuple(json.loads(columns)), first=first, last=last, digest=digests.get(path, ""),
+                path=path, kind=kind, ingest=ingest, rows=count, bytes=size, columns=tuple(json.loads(columns)),
+                first=first, last=last, digest=digests.get(path, ""), holds=holds.get(path, ()),
             )
             for path, kind, ingest, count, size, columns, first, last in rows
             if kind in kinds
@@ -203,8 +221,12 @@ class Catalog:
 
     def clock(self) -> str:
         """What times mean; '' before the first ingest."""
+        return self.fact("clock")
+
+    def fact(self, name: str) -> str:
+        """What is known under a name; '' for nothing."""
         with self._link() as link:
-            row = link.execute("SELECT value FROM facts WHERE name = 'clock'").fetchone()
+            row = link.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return str(row[0]) if row else ""
 
     def live(self) -> bool:
@@ -225,6 +247,21 @@ class Catalog:
         """The number the next ingest gets."""
         with self._link() as link:
             return int(link.execute("SELECT coalesce(max(number), 0) + 1 FROM ingests").fetchone()[0])
+
+    def forget(self) -> None:
+        """Drop what the manifest knows of parts and bots of versions that nobody reads any more."""
+        with self._link() as link:
+            gone = "removed IS NOT NULL"
+            if not link.execute(f"SELECT 1 FROM parts WHERE {gone} UNION SELECT 1 FROM bots WHERE {gone}").fetchone():
+                return
+            link.execute("BEGIN IMMEDIATE")
+            for beside in (_DIGESTS, _HOLDS):
+                link.execute(beside)
+            for table in ("digests", "holds"):
+                link.execute(f"DELETE FROM {table} WHERE path IN (SELECT path FROM parts WHERE {gone})")
+            for table in ("parts", "bots"):
+                link.execute(f"DELETE FROM {table} WHERE {gone}")
+            link.execute("COMMIT")
 
     def commit(self, change: Change) -> int:
         """Make a change true in one transaction; returns the new version."""
@@ -337,10 +374,16 @@ def _apply(link: sqlite3.Connection, version: int, change: Change) -> None:
     )
     link.execute(_DIGESTS)
     link.executemany("INSERT INTO digests VALUES (?, ?)", [(part.path, part.digest) for part in change.add])
-    link.execute("UPDATE bots SET removed = ? WHERE removed IS NULL", (version,))
+    shared = [(part.path, ingest) for part in change.add for ingest in part.holds]
+    if shared:
+        link.execute(_HOLDS)
+        link.executemany("INSERT INTO holds VALUES (?, ?)", shared)
+        link.execute(f"PRAGMA user_version={SHARED:d}")
+    if change.bots is not None:
+        link.execute("UPDATE bots SET removed = ? WHERE removed IS NULL", (version,))
+        bots = [(name, rate, version) for name, rate in change.bots.items()]
+        link.executemany("INSERT INTO bots VALUES (?, ?, ?, NULL)", bots)
     link.executemany(
-        "INSERT INTO bots VALUES (?, ?, ?, NULL)", [(name, rate, version) for name, rate in change.bots.items()]
-    )
-    link.execute(
-        "INSERT INTO facts VALUES ('clock', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (change.clock,)
+        "INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        [*change.facts.items(), ("clock", change.clock)],
     )

@@ -233,6 +233,9 @@ class Engine:
         )
         written = self.connection.read_parquet(str(final))
         count, first, last = written.aggregate(f"count(*), {span}").fetchall()[0]
+        events = kind in ("events", "covered") and "ingest" in columns
+        held = written.project("ingest").distinct().order("ingest").fetchall() if events else []
+        holds = tuple(int(number) for (number,) in held)
         return Part(
             path=path,
             kind=kind,
@@ -243,6 +246,7 @@ class Engine:
             first=first,
             last=last,
             digest=digest,
+            holds=() if holds in ((), (ingest,)) else holds,
         )
 
     def verify(self, parts: Sequence[Part]) -> None:
@@ -263,18 +267,18 @@ class Engine:
         try:
             size = path.stat().st_size
         except FileNotFoundError:
-            raise WorkspaceError(
-                f"part {part.path} is missing", hint=f"restore it, or: regard undo {self.folder} {part.ingest}"
-            ) from None
+            raise WorkspaceError(f"part {part.path} is missing", hint=self._instead(part)) from None
         if size != part.bytes:
             raise self._damaged(part, f"{size} bytes instead of {part.bytes}")
         return path
 
     def _damaged(self, part: Part, why: str) -> WorkspaceError:
-        return WorkspaceError(
-            f"part {part.path} is damaged: {why}",
-            hint=f"restore it, or: regard undo {self.folder} {part.ingest} and ingest the files again",
-        )
+        return WorkspaceError(f"part {part.path} is damaged: {why}", hint=self._instead(part))
+
+    def _instead(self, part: Part) -> str:
+        if part.holds:  # rows of one ingest cannot be taken out of what cannot be read
+            return "restore it from a backup"
+        return f"restore it, or: regard undo {self.folder} {part.ingest} and ingest the files again"
 
 
 def _digest(path: Path) -> str:

@@ -254,25 +254,35 @@ def undo(engine: Engine, catalog: Catalog, number: int) -> None:
     """
     at = f"{datetime.now(UTC).replace(tzinfo=None, microsecond=0).isoformat()}Z"
     parts = catalog.parts(catalog.version(), "events", "covered", "rejected", *TABLES)
-    gone = [part for part in parts if part.ingest == number]
-    live = [part for part in parts if part.kind == "events" and part.ingest != number]
-    covered = [part for part in parts if part.kind == "covered" and part.ingest != number]
+    gone = [part for part in parts if number in part.ingests]
+    rest = [part for part in parts if number not in part.ingests]
+    kept = [_without(engine, part, number) for part in gone if part.ingests != (number,)]
+    live = [*(part for part in rest if part.kind == "events"), *kept]
+    covered = [part for part in rest if part.kind == "covered"]
     promoted: list[Part] = []
     if covered and any(part.kind == "events" for part in gone):
         promoted, replaced = _promote(engine, live, covered)
         gone += replaced
     with opened(catalog.path) as link:
-        consent.obey(engine, [part for part in parts if part.kind == "customers" and part.ingest != number], link)
+        consent.obey(engine, [part for part in rest if part.kind == "customers"], link)
     engine.scan("events", [part for part in [*live, *promoted] if part.kind == "events"])
     clock = catalog.clock()
     remaining = catalog.live() or any(entry.number != number and not entry.undone for entry in catalog.history())
     bots = gate_rules.bots(engine) if clock == "clock" else {}
     catalog.commit(
         Change(
-            what=f"undo {number}", at=at, add=promoted, remove=[part.path for part in gone], undo=number, bots=bots,
+            what=f"undo {number}", at=at, add=[*kept, *promoted], remove=[part.path for part in gone], undo=number, bots=bots,
             clock=clock if remaining else "",
         )
     )  # fmt: skip
+
+
+def _without(engine: Engine, part: Part, number: int) -> Part:
+    """What a part of several ingests holds of the others, in the same order."""
+    rest = max(held for held in part.holds if held != number)
+    engine.over("shared", [part])
+    select = f"SELECT {listed(part.columns)} FROM shared WHERE ingest <> {number:d}"
+    return engine.write_part(select, part_path(part.kind, rest), kind=part.kind, ingest=rest, columns=part.columns)
 
 
 def _tables(request: Request) -> dict[Table, Source]:

@@ -261,7 +261,7 @@ class Store:
     def _verify(self, engine: Engine, *, but: int | None = None) -> None:
         """What the next version is built on must be what was written, the ingest `but` left aside."""
         parts = self.catalog.parts(self.version, "events", "covered", *tables.TABLES)
-        engine.verify([part for part in parts if part.ingest != but])
+        engine.verify([part for part in parts if part.ingests != (but,)])
 
     def _engine(self) -> Engine:
         return Engine(self.folder)
@@ -325,6 +325,7 @@ class Store:
                 for path in (self.folder / name).glob(files):
                     if f"{name}/{path.name}" not in known:
                         path.unlink()
+            self.catalog.forget()
             for spill in (self.folder / "cache").glob("spill-*"):
                 shutil.rmtree(spill, ignore_errors=True)
 

@@ -1,16 +1,21 @@
-"""Sending refused records again, as they are or mended: read here, entered by the writer as live events are."""
+"""Refused records: sent again as they are or mended, read here and entered by the writer; dropped after their days."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from regard.errors import UsageError
 from regard.events.catalog import opened
 from regard.events.live.people import Said, check
 from regard.events.live.record import Record, Refusal, Words
+from regard.events.live.tables import there
+
+FORGOTTEN = 1_000
+"""Records dropped in one transaction, for some milliseconds of which live events wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +61,25 @@ def again(
         record = mended[number] if number in mended else _read(reason, raw)
         found.append(Again(number=number, record=check(record, now_us=now_us, arrived_us=received_us, own=own)))
     return found
+
+
+def forget(path: Path, *, days: int, now: datetime) -> int:
+    """Drop refused records that have been kept for their days; returns how many.
+
+    Args:
+        path: of the catalogue. days: 0 = for good. now: naive UTC.
+    """
+    dropped, clock_us = 0, int(now.replace(tzinfo=UTC).timestamp()) * 1_000_000
+    with opened(path) as link:
+        if not days or not there(link):
+            return 0
+        # A clock that jumps ahead makes nothing old.
+        latest = link.execute("SELECT max(received_us) FROM refused").fetchone()[0] or 0
+        until = min(clock_us, latest) - days * 86_400_000_000
+        delete = "DELETE FROM refused WHERE number IN (SELECT number FROM refused WHERE received_us < ? LIMIT ?)"
+        while (gone := link.execute(delete, (until, FORGOTTEN)).rowcount) > 0:
+            dropped += gone
+    return dropped
 
 
 def _read(reason: str, raw: str) -> object:

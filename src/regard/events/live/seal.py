@@ -27,15 +27,13 @@ from regard.events.engine import Engine, disk_errors, listed, sort_key, sql_type
 from regard.events.enter import enter
 from regard.events.ingest import FileReport, IngestReport, part_path
 from regard.events.live import people
+from regard.events.live.compaction import NAME
 from regard.events.live.seen import clear, gathered
 from regard.events.live.tables import prepare, there
 from regard.events.live.tail import UNSEALED
 from regard.events.read_sql import quoted
 from regard.events.schema import FIELDS, PROVENANCE
 from regard.events.store import Store
-
-NAME = "live"
-"""What stands in the history where a file's ingest has the file's name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +106,7 @@ def seal(store: Store, *, settings: Settings | None = None) -> IngestReport | No
         ids, older = gathered(store.catalog.path, number, last)
         report = enter(
             engine, store.catalog, store.config, report, number, [part, *ids], clock="clock", remove=older,
-            also=_sealed(first, last, part.rows),
+            also=_sealed(first, last, part.rows), often=True,
         )  # fmt: skip
     with suppress(WorkspaceError):  # it is sealed; what cannot be deleted now, the next seal will
         clear(store.catalog.path, rows=settings.cleared)
