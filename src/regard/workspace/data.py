@@ -133,6 +133,13 @@ class Data:
             if person.said is False or (person.said is None and known is not None and person.customer not in known)
         }
 
+    def owners(self, names: Iterable[str]) -> dict[str, str | None]:
+        """Whose each id is now; None for one of whom nothing may be looked at."""
+        asked = list(names)
+        withheld = self.withheld(asked)
+        people = self._store.people(self.version, asked)
+        return {name: None if name in withheld else people[name].customer for name in asked}
+
     def must_consent(self, customers: Iterable[str]) -> None:
         """Refuse a question about customers who have not all consented.
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from regard.insight.audience import Audience
     from regard.insight.scenario import Scenario
     from regard.workspace.impressions import Impressions
+    from regard.workspace.outcomes import Outcomes
     from regard.workspace.recommending import Preview, Question, Recommendation, Recommending
     from regard.workspace.scenarios import Kept, Scenarios
 
@@ -85,6 +86,33 @@ class Served:
         from regard.insight.audience import audience
 
         return audience(self._answering.shop()[0], item, n=n, exclude=exclude)
+
+    def outcomes(
+        self, since: int, until: int, *, days: int = 7, scenario: str | None = None, language: str | None = None
+    ) -> Outcomes:
+        """Did it work: what customers did with what they were shown, by scenario and model.
+
+        Args:
+            since, until: seconds since 1970 UTC; the lists shown from the one to before the other.
+            days: for which an event counts after its item was shown, 1 to 60. scenario: its name; None = all, '' = none.
+            language: 'en' or 'zh', of texts; None = the workspace's.
+
+        Raises:
+            UsageError: the log has no clock, or the period or the days are off.
+        """
+        from regard.workspace.outcomes import outcomes
+
+        self.impressions.flush()
+        return outcomes(
+            self._data,
+            self._answering,
+            self.impressions,
+            since=since,
+            until=until,
+            days=days,
+            scenario=scenario,
+            language=language or self._data.config.language,
+        )
 
     def save_scenario(self, name: str, scenario: Scenario, *, by: str = "", on: int | None = None) -> Kept:
         """Keep a scenario that fits the items table, see `Scenarios.save`.
