@@ -132,7 +132,7 @@ def outcomes(
         raise UsageError("outcomes need events with times", hint="this log has only an order of events")
     span = {"since_us": since * 1_000_000, "until_us": until * 1_000_000}
     shown = _read(shop, data, impressions.read(**span, scenario=scenario))
-    end = min(until + days * DAY, int(time.time()))
+    end = min(until + days * DAY, int(time.time()) + 1)
     values, otherwise = _followed(shop, shown, since, end, days)
     lost = impressions.unnoted(**span)
     differences = _differences(shown, values, language)

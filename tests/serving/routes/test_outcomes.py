@@ -29,7 +29,7 @@ def test_what_is_shown_and_bought_is_read_out(shop_folder: Path) -> None:
         (group,) = found["groups"]
         assert (group["answers"], group["items"], group["orders"]["total"], group["revenue"]["total"]) == (1, 3, 1, 4.5)
         assert client.get("/v1/outcomes?scenario=none").json()["groups"] == []
-        for odd in ("since=soon", "days=0", "since=2026-03-02&until=2026-03-01", "until=0001-01-01T00:00:00%2B14:00"):
+        for odd in ("since=soon", "days=0", "since=2026-03-02&until=2026-03-01"):
             assert client.get(f"/v1/outcomes?{odd}").status_code == 422, odd
 
 
