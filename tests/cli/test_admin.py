@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.cli.test_cli import call, refused, shown, told
 
 import regard
-from tests.cli.test_cli import call, refused, shown, told
 
 
 @pytest.fixture

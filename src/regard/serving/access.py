@@ -70,6 +70,12 @@ class Needs:
         raise Problem("not-allowed", detail=f"this needs the scope '{self.scope}'")
 
 
+async def asking(request: Request) -> Caller:
+    """A dependency: whoever asks, also nobody."""
+    found: Caller = request.scope["regard.caller"]
+    return found
+
+
 @cache
 def needs(scope: str) -> Needs:
     """What a handler declares: `caller: Annotated[Caller, Depends(needs("serve"))]`.

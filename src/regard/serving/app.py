@@ -20,10 +20,13 @@ from regard.serving.described import described
 from regard.serving.entrance import Entrance
 from regard.serving.hosts import Hosts
 from regard.serving.keys import Keys
-from regard.serving.living import live
+from regard.serving.limits import Bodies, Rates
+from regard.serving.measures import Measures
+from regard.serving.people import People
 from regard.serving.server import Answering, Server
 from regard.serving.settings import Settings
 from regard.serving.vault import Vault
+from regard.serving.watch import Watch
 from regard.workspace import Workspace
 
 
@@ -64,7 +67,13 @@ def create(shop: Workspace, settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
-        middleware=[Middleware(Hosts, settings=chosen), Middleware(Entrance)],
+        middleware=[
+            Middleware(Watch, every=chosen.log_requests),
+            Middleware(Hosts, settings=chosen),
+            Middleware(Entrance),
+            Middleware(Rates, settings=chosen),
+            Middleware(Bodies, settings=chosen),
+        ],
     )
     problems.handle(app)
     routers = (*_found(), health.router)
@@ -84,7 +93,7 @@ def _found() -> list[APIRouter]:
 
 def _server(shop: Workspace, settings: Settings, kept: ExitStack) -> Server:
     """Everything that handlers need, closed with `kept`: the writer last, so that what waits is committed."""
-    writer = kept.enter_context(live(shop))
+    writer = kept.enter_context(shop.live())
     vault = Vault(shop.folder)
     kept.callback(vault.close)
     keys = Keys(vault)
@@ -92,9 +101,19 @@ def _server(shop: Workspace, settings: Settings, kept: ExitStack) -> Server:
     answering = Answering(threads=settings.threads, waiting=settings.waiting, seconds=settings.answer_seconds)
     kept.callback(answering.close)
     kept.callback(lambda: shop.impressions.close())
-    return Server(
-        shop=shop, live=writer, settings=settings, answering=answering, vault=vault, keys=keys, audit=Audit(vault)
+    at = Server(
+        shop=shop,
+        live=writer,
+        settings=settings,
+        answering=answering,
+        vault=vault,
+        keys=keys,
+        people=People(vault),
+        audit=Audit(vault),
+        measures=Measures(lambda: health.measured(shop, writer)),
     )
+    kept.callback(at.checking.close)
+    return at
 
 
 _NOTING = 60.0

@@ -92,6 +92,15 @@ def parsed(body: bytes) -> Any:
         raise Problem("malformed", detail="a number that is too long") from None
 
 
+def document(request: Request, body: bytes) -> Any:
+    """A request's body as JSON; one that was said to be JSON has been read already.
+
+    Raises:
+        Problem: it is none.
+    """
+    return request.scope["regard.json"] if "regard.json" in request.scope else parsed(body)
+
+
 def too_large(limit: int) -> Problem:
     """What a body over the limit is answered with."""
     return Problem("too-large", detail=f"at most {limit:,} bytes", hint="send less at once")

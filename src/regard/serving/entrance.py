@@ -6,11 +6,12 @@ import base64
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
+from regard.serving import sessions
 from regard.serving.access import LOCAL, NOBODY, Caller
 from regard.serving.problems import Problem, respond
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from regard.serving.keys import Key
     from regard.serving.server import Server
@@ -23,7 +24,7 @@ _MEMORY = b"600"
 
 
 class Entrance:
-    """Leaves in the scope `regard.caller`.
+    """Leaves in the scope `regard.caller`, and `regard.session` of somebody who has logged in.
 
     A key comes as `Authorization: Bearer KEY`, or as the user of `Basic`, as Segment's libraries show it. A public one may
     also stand in the query as `key`: what a page sends while it is left (`navigator.sendBeacon`) has no headers of its own.
@@ -52,7 +53,13 @@ class Entrance:
             await respond(problem, scope, receive, send)
             return
         scope["regard.caller"] = caller
-        await self._app(scope, receive, _shared(send, caller.origin) if caller.origin else send)
+        if caller.origin:
+            scope["regard.out"] += (
+                (b"access-control-allow-origin", caller.origin.encode("latin-1")),
+                (b"access-control-expose-headers", b"retry-after"),
+                (b"vary", b"Origin"),
+            )
+        await self._app(scope, receive, send)
 
 
 def _caller(server: Server, scope: Scope, headers: dict[bytes, bytes], origin: str) -> Caller:
@@ -63,10 +70,13 @@ def _caller(server: Server, scope: Scope, headers: dict[bytes, bytes], origin: s
             hint = "look at regard admin keys list" if text[1] is False else "only a public key may stand in an address"
             raise Problem("no-key", detail="the key is unknown or revoked", hint=hint, headers=_CHALLENGE)
         return _of_key(key, origin)
-    if scope["regard.direct"] and server.open:
-        _own_page(scope, headers, origin)
-        return LOCAL
-    return NOBODY
+    _own_page(scope, headers, origin)
+    session = sessions.found(server, scope) if b"cookie" in headers else None
+    if session is not None:
+        scope["regard.session"] = session
+        _own_form(scope, headers, session[1])
+        return session[0].caller()
+    return LOCAL if scope["regard.direct"] and server.open else NOBODY
 
 
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
@@ -112,13 +122,24 @@ def _of_key(key: Key, origin: str) -> Caller:
 
 
 def _own_page(scope: Scope, headers: dict[bytes, bytes], origin: str) -> None:
-    """A change asked by a page must be asked by a page of this server: any site's page can send a form to localhost."""
+    """A change without a key must be asked by a page of this server, if by a page: any site's can send a form to localhost."""
     if scope["method"] in _SAFE:
         return
     own = headers[b"host"].decode("latin-1").lower()
     foreign = headers.get(b"sec-fetch-site", b"none") not in (b"none", b"same-origin")
     if foreign or (origin and origin.partition("://")[2] != own):
         raise Problem("cross-origin", detail="changes are taken from this server's own pages")
+
+
+def _own_form(scope: Scope, headers: dict[bytes, bytes], csrf: str) -> None:
+    """A change in a session carries the session's token: in a header, or in a form that is looked at once it is read."""
+    if scope["method"] in _SAFE:
+        return
+    shown = headers.get(b"x-csrf-token")
+    if shown is None:
+        scope["regard.csrf"] = csrf
+    elif not sessions.same(shown.decode("latin-1"), csrf):
+        raise Problem("no-token", detail="the token is not this session's", hint="load the page again")
 
 
 async def _preflight(server: Server, origin: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -132,16 +153,3 @@ async def _preflight(server: Server, origin: str, scope: Scope, receive: Receive
     ]  # fmt: skip
     await send({"type": "http.response.start", "status": 204, "headers": headers})
     await send({"type": "http.response.body"})
-
-
-def _shared(send: Send, origin: str) -> Send:
-    """The same, readable by the page that asked."""
-
-    async def shared(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            allowed = (b"access-control-allow-origin", origin.encode("latin-1"))
-            told = (b"access-control-expose-headers", b"retry-after")
-            message["headers"] = [*message.get("headers", ()), allowed, told, (b"vary", b"Origin")]
-        await send(message)
-
-    return shared

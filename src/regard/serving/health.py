@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
+from fastapi.responses import PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 
-from regard.serving.access import Caller
-from regard.serving.server import At, Server
+from regard.events.live import Counts
+from regard.serving.access import Caller, asking, needs
+from regard.serving.server import At
+from regard.workspace import Workspace
+from regard.workspace.living import Live
+from regard.workspace.models import Registered
 
 router = APIRouter(tags=["health"])
 
@@ -31,12 +37,6 @@ class Ready(BaseModel):
     newest_event_at: datetime | None = Field(default=None, description="When the latest of them arrived.")
 
 
-async def caller(request: Request) -> Caller:
-    """Whoever it is."""
-    found: Caller = request.scope["regard.caller"]
-    return found
-
-
 @router.get("/healthz", summary="Is the process alive?")
 async def healthz() -> Alive:
     """Answers as long as the process does; restart it when this does not answer."""
@@ -44,26 +44,44 @@ async def healthz() -> Alive:
 
 
 @router.get("/readyz", summary="Can it take events and answer?", response_model_exclude_none=True)
-async def readyz(at: At, who: Annotated[Caller, Depends(caller)]) -> Ready:
+async def readyz(at: At, who: Annotated[Caller, Depends(asking)]) -> Ready:
     """503 when the store cannot be used. With the scope `read` it also tells how fresh events and model are."""
-    state = await at.ask(state_of, at)
-    return Ready(**state) if "read" in who.scopes else Ready()
+    counts, models = await at.ask(_looked, at.shop, at.live)
+    if "read" not in who.scopes:
+        return Ready()
+    return Ready(
+        model=models[0].id if models else None,
+        model_age_seconds=_age(models),
+        waiting_events=at.live.waiting,
+        tail_events=counts.tail,
+        newest_event_at=datetime.fromtimestamp(counts.newest_us / 1e6, UTC) if counts.newest_us is not None else None,
+    )
 
 
-def state_of(at: Server) -> dict[str, Any]:
-    """How fresh everything is.
+@router.get("/metrics", summary="What the server has counted", response_class=PlainTextResponse)
+async def metrics(at: At, who: Annotated[Caller, Depends(asking)], request: Request) -> Response:
+    """Prometheus' text format, in base units; needs the scope `read`, or to be asked from this machine."""
+    if not request.scope["regard.direct"]:
+        await needs("read")(request)
+    return Response(await at.ask(at.measures.text), media_type=CONTENT_TYPE_LATEST)
 
-    Raises:
-        WorkspaceError: the store cannot be used.
-    """
-    counts = at.live.counts()
-    newest = counts.newest_us
-    models = at.shop.models.all()
-    age = (datetime.now(UTC) - datetime.fromisoformat(models[0].at)).total_seconds() if models else None
+
+def measured(shop: Workspace, live: Live) -> dict[str, float | None]:
+    """How fresh everything is, as gauges."""
+    counts, models = _looked(shop, live)
     return {
-        "model": models[0].id if models else None,
-        "model_age_seconds": age,
-        "waiting_events": at.live.waiting,
+        "waiting_events": live.waiting,
         "tail_events": counts.tail,
-        "newest_event_at": datetime.fromtimestamp(newest / 1e6, UTC) if newest is not None else None,
+        "refused_records": counts.refused,
+        "newest_event_seconds": counts.newest_us / 1e6 if counts.newest_us is not None else None,
+        "model_age_seconds": _age(models),
     }
+
+
+def _looked(shop: Workspace, live: Live) -> tuple[Counts, list[Registered]]:
+    return live.counts(), shop.models.all()
+
+
+def _age(models: list[Registered]) -> float | None:
+    """Seconds since the newest model was registered."""
+    return (datetime.now(UTC) - datetime.fromisoformat(models[0].at)).total_seconds() if models else None

@@ -33,8 +33,10 @@ MEDIA_TYPE = "application/problem+json"
 TYPES: dict[str, tuple[int, str]] = {
     "malformed": (400, "The body cannot be read"),
     "no-key": (401, "A key is needed"),
+    "wrong-password": (401, "The name or the password is wrong"),
     "not-allowed": (403, "This caller may not do that"),
     "cross-origin": (403, "Asked from another site"),
+    "no-token": (403, "The session's token is missing"),
     "no-consent": (403, "The customer has not consented"),
     "not-found": (404, "There is no such thing"),
     "wrong-method": (405, "The address does not take this method"),

@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from regard.errors import WorkspaceError
+from regard.serving import logs
 from regard.serving.app import create
 from regard.serving.keys import Keys
 from regard.serving.settings import Settings
@@ -36,6 +37,7 @@ def serve(
     Raises:
         WorkspaceError: the address is taken or cannot be listened on, or the store cannot be opened.
     """
+    logs.begin()
     app = create(shop, settings)
     if also is not None:
         also(app)
@@ -70,8 +72,7 @@ def serve(
 def _first_key(shop: Workspace) -> str:
     """An admin key for a server without any, so that nobody finds it open."""
     with closing(Vault(shop.folder)) as vault:
-        keys = Keys(vault)
-        return "" if keys.all() else keys.create("first", ["admin"], by="serve")[1]
+        return Keys(vault).create("first", ["admin"], by="serve")[1] if vault.untouched else ""
 
 
 class _Server(uvicorn.Server):

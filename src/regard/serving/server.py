@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
@@ -14,13 +14,16 @@ from fastapi import Depends, Request
 
 from regard.serving.audit import Audit
 from regard.serving.keys import Keys
+from regard.serving.measures import Measures
+from regard.serving.people import People
 from regard.serving.problems import Problem
 from regard.serving.settings import Settings
+from regard.serving.throttle import Throttle
 from regard.serving.vault import Vault
 
 if TYPE_CHECKING:
-    from regard.serving.living import Live
     from regard.workspace import Workspace
+    from regard.workspace.living import Live
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -64,6 +67,10 @@ class Answering:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
+_AT_THE_DOOR = 8
+"""Passwords that may wait to be checked: two seconds."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Server:
     """One running server.
@@ -71,7 +78,10 @@ class Server:
     Args:
         shop: its workspace. live: the writer of the workspace's live events.
         settings: how it runs. answering: its threads.
-        vault: where the next two are kept. keys: who may ask. audit: who changed what.
+        vault: where the next three are kept. keys, people: who may ask. audit: who changed what.
+        measures: what it counts.
+        checking: the thread on which passwords are checked, so that a crowd at the door keeps nobody inside waiting.
+        logins: wrong passwords by address, by name, and by both.
     """
 
     shop: Workspace
@@ -80,12 +90,18 @@ class Server:
     answering: Answering
     vault: Vault
     keys: Keys
+    people: People
     audit: Audit
+    measures: Measures
+    checking: Answering = field(default_factory=lambda: Answering(threads=1, waiting=_AT_THE_DOOR, seconds=10.0))
+    logins: Mapping[str, Throttle] = field(
+        default_factory=lambda: {"address": Throttle(free=20), "name": Throttle(free=100), "both": Throttle(free=5)}
+    )
 
     @property
     def open(self) -> bool:
-        """Whether who sits at this machine may do everything: nobody has made a key, ever."""
-        return not self.keys.all()
+        """Whether who sits at this machine may do everything: nobody was ever let in otherwise."""
+        return self.vault.untouched
 
     async def ask(self, work: Callable[P, T], *args: P.args, **kw: P.kwargs) -> T:
         """Run `work` where it may block, bounded in number and time.

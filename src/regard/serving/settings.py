@@ -38,6 +38,7 @@ class Settings:
         key_rate: requests a second and key in the long run; twice the load that one machine takes.
         address_rate: requests a second and address for callers without a key and public keys. A household behind one
             address stays below it, a script does not.
+        log_requests: write a line for every request; else only for those that went wrong or slowly.
         stop_seconds: how long answers under way may take when the server stops; events that wait are committed after.
     """
 
@@ -57,12 +58,17 @@ class Settings:
     connections: int = 1_000
     key_rate: float = 5_000.0
     address_rate: float = 50.0
+    log_requests: bool = False
     stop_seconds: float = 10.0
 
     def __post_init__(self) -> None:
         for spec in fields(self):
             value = getattr(self, spec.name)
-            if isinstance(value, int | float) and spec.name != "port" and not 0 < value < math.inf:
+            if (
+                isinstance(value, int | float)
+                and spec.name not in ("port", "log_requests")
+                and not 0 < value < math.inf
+            ):
                 raise ConfigError(f"serve: '{spec.name}' is {value}", hint="a number above 0")
         if not 0 <= self.port < 65_536:
             raise ConfigError(f"serve: port {self.port}", hint="0 to 65535")
@@ -138,6 +144,8 @@ def _read(word: str, kind: str) -> Any:
         return [part.strip() for part in word.split(",") if part.strip()]
     if kind == "str":
         return word
+    if kind == "bool":
+        return {"true": True, "1": True, "false": False, "0": False}.get(word.lower(), word)
     try:
         return int(word) if kind == "int" else float(word)
     except ValueError:
@@ -149,6 +157,7 @@ def _typed(name: str, value: Any, kind: str) -> Any:
     right = {
         "int": number and isinstance(value, int),
         "float": number,
+        "bool": isinstance(value, bool),
         "str": isinstance(value, str),
         "tuple[str, ...]": isinstance(value, list | tuple) and all(isinstance(part, str) for part in value),
     }[kind]

@@ -27,7 +27,7 @@ CREATE TABLE keys (
     made_us INTEGER NOT NULL, used_us INTEGER, revoked_us INTEGER
 );
 CREATE TABLE people (
-    name TEXT PRIMARY KEY, role TEXT NOT NULL, salt BLOB NOT NULL, password BLOB NOT NULL, made_us INTEGER NOT NULL
+    name TEXT PRIMARY KEY, role TEXT NOT NULL, password TEXT NOT NULL, made_us INTEGER NOT NULL
 );
 CREATE TABLE sessions (
     digest BLOB PRIMARY KEY, name TEXT NOT NULL REFERENCES people ON DELETE CASCADE, csrf TEXT NOT NULL,
@@ -65,6 +65,7 @@ class Vault:
             # Two, so that who reads does not wait for somebody's write to reach the disk.
             self._reads, self._writes = (self._connected(), self._connected())
         self._reading, self._writing = threading.Lock(), threading.Lock()
+        self._untouched, self._looked_at = True, -1
         with self.change() as link:
             layout = int(link.execute("PRAGMA user_version").fetchone()[0])
             if layout > LAYOUT:
@@ -86,6 +87,16 @@ class Vault:
         """Another number after every change, whichever process made it; costs microseconds."""
         with self._reading, said(self.path):
             return int(self._reads.execute("PRAGMA data_version").fetchone()[0])
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nobody has ever been let in; what was once closed does not open again."""
+        if self._untouched:
+            version = self.version()
+            if version != self._looked_at:
+                asked = "SELECT count(*) FROM audit WHERE what IN ('key.create', 'person.add')"
+                self._untouched, self._looked_at = self.rows(asked)[0][0] == 0, version
+        return self._untouched
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """What a question finds."""

@@ -17,6 +17,7 @@ from regard.serving import event_docs as docs
 from regard.serving.access import Caller, needs
 from regard.serving.adapters import cloudevents, ga4
 from regard.serving.adapters.lines import refused
+from regard.serving.body import document as whole
 from regard.serving.body import parsed, read
 from regard.serving.cursors import after, cursor
 from regard.serving.problems import Problem
@@ -60,7 +61,7 @@ async def post_events(request: Request) -> Response:
         return await take(at, caller, _lines(body, at.settings.rows))
     if kind not in (*JSON, cloudevents.STRUCTURED, cloudevents.BATCHED):
         raise Problem("wrong-type", detail=f"the body is {kind or 'of no type'}", hint="send application/json")
-    document = parsed(body)
+    document = whole(request, body)
     if cloudevents.is_binary(request.headers):
         batch = adapted([cloudevents.from_headers(request.headers, document)], cloudevents.records)
     elif kind in (cloudevents.STRUCTURED, cloudevents.BATCHED):

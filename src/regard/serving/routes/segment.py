@@ -13,7 +13,8 @@ from starlette.responses import Response
 from regard.serving import event_docs as docs
 from regard.serving.access import Caller, needs
 from regard.serving.adapters import segment
-from regard.serving.body import parsed, read
+from regard.serving.body import document as whole
+from regard.serving.body import read
 from regard.serving.problems import Problem
 from regard.serving.server import At
 from regard.serving.taking import adapted, take, too_many
@@ -31,7 +32,7 @@ async def _message(request: Request, at: At) -> Mapping[str, Any]:
     body = await read(request, limit=at.settings.body_bytes)
     if kind not in JSON:
         raise Problem("wrong-type", detail=f"the body is {kind or 'of no type'}", hint="send application/json")
-    document = parsed(body)
+    document = whole(request, body)
     if not isinstance(document, Mapping):
         raise Problem("invalid", detail="the body is not an object")
     return document
