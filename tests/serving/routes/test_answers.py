@@ -152,7 +152,6 @@ def test_who_has_not_consented_gets_what_is_popular(tmp_path: Path) -> None:
         ({"boost": [{"when": "price > 1", "factor": 0}]}, "/boost/0/factor"),
         ({"scenario": "home"}, "no scenario 'home'"),
         ({"events": [{"item": "a", "time": "soon"}]}, "soon"),
-        ({"customer": "\ud800"}, "/customer"),
     ],
 )
 def test_a_wrong_question_is_told_where(client: TestClient, body: dict[str, Any], said: str) -> None:
