@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from regard.cli import admin_people
 from regard.cli.screen import Folder, Screen, table, verb
 from regard.cli.words import Words
 
@@ -35,6 +36,7 @@ def add_to(app: typer.Typer) -> None:
     for name, function in (("create", create_key), ("list", list_keys), ("revoke", revoke_key)):
         keys.command(name)(verb(function))
     group.add_typer(keys)
+    admin_people.add_to(group)
     app.add_typer(group)
 
 

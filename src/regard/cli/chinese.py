@@ -19,6 +19,32 @@ CHINESE = {
     "no keys: only this machine is let in": "还没有密钥：只有本机可以访问",
     "key {prefix} for {scopes}; its text, shown this once:": "密钥 {prefix}，权限 {scopes}；全文仅显示这一次：",
     "key {prefix} lets in no more": "密钥 {prefix} 已吊销，立即生效",
+    "nothing is kept of this customer": "没有保存该顾客的任何数据",
+    "nothing was erased; it cannot be taken back: add --yes": "尚未删除；删除后无法恢复，确认请加 --yes",
+    "erased; proof {number}": "已删除；凭证编号 {number}",
+    "hidden; another command is at work, and whatever writes next finishes it": (
+        "已立即隐藏；另一条命令正在写入，之后的写入操作会完成删除"
+    ),
+    "{id} is no longer {customer}": "{id} 不再归入 {customer}",
+    "place": "位置",
+    "accepted events": "事件",
+    "events that came twice": "重复收到的事件",
+    "rows that were not accepted": "未接受的行",
+    "customers tables": "顾客表",
+    "scores from outside": "外部评分",
+    "links with others": "与他人的关系",
+    "live events": "实时事件",
+    "live records that were refused": "被拒的实时记录",
+    "what was said of them live": "实时收到的顾客属性",
+    "what they said of being looked at": "同意与否的表态",
+    "ids joined to them": "归入该顾客的其他编号",
+    "flags of robots": "机器人标记",
+    "members of saved rules": "已存规则的成员",
+    "members of segments": "分群成员",
+    "lists that were shown": "展示过的推荐列表",
+    "caches, made anew when asked": "缓存（需要时自动重建）",
+    "report pages and files of jobs": "报告页与任务文件",
+    "answers kept for repeated requests": "为重复请求保留的回答",
     # shared
     "item": "商品",
     "name": "名称",
@@ -346,6 +372,9 @@ TOLD = {
     "customers: {} of {} row(s) consent; nobody else is looked at from now on": (
         "顾客表：{1} 行中有 {0} 行表示同意；此后不再处理其他任何顾客的数据"
     ),
+    "customers: {} row(s) of customers who were erased, left out": "顾客表：{} 行属于已删除的顾客，未予接受",
+    "edges: {} row(s) of customers who were erased, left out": "关系表：{} 行属于已删除的顾客，未予接受",
+    "scores: {} row(s) of customers who were erased, left out": "评分表：{} 行属于已删除的顾客，未予接受",
     # progress
     "reading {}": "读取 {}",
     "checking rows": "检查各行",

@@ -24,6 +24,7 @@ from regard.workspace import learning, oddities
 from regard.workspace.answering import Answering, unproven
 from regard.workspace.consent import named, strangers
 from regard.workspace.data import Data
+from regard.workspace.erasing import Erasing
 from regard.workspace.explained import Explained
 from regard.workspace.learning import TrainReport
 from regard.workspace.living import Living
@@ -109,7 +110,7 @@ def open(folder: str | Path) -> Workspace:
     return Workspace(path, Store.open(path))
 
 
-class Workspace(Profiled, Explained, Living, Looked, Served, Promoting):
+class Workspace(Profiled, Explained, Living, Looked, Served, Promoting, Erasing):
     """One shop: its events, its models, its answers. Get one from `regard.open`.
 
     >>> import tempfile, pyarrow
