@@ -52,8 +52,9 @@ const start = (script: HTMLScriptElement): void => {
       const events: unknown = quietly(() => JSON.parse(kept ?? "[]"), []);
       return Array.isArray(events) ? events : [];
     },
-    put: (events: Fields[]): void => {
+    put: (events: Fields[]): boolean => {
       if (visitor.remembered) storage.set(QUEUE, JSON.stringify([...shelf.take(), ...events].slice(-WAITING)));
+      return visitor.remembered;
     },
   };
   const timing = { now: Date.now, random: Math.random, after: (ms: number, work: () => void) => setTimeout(work, ms) };
@@ -70,8 +71,8 @@ const start = (script: HTMLScriptElement): void => {
   page_.regard = regard;
   if (Array.isArray(waiting)) regard.push(...waiting); // it may say who is here, so it comes before the page's view
   if (page === "auto") regard.page();
-  addEventListener("pagehide", () => sender.leave());
-  document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && sender.leave());
+  addEventListener("pagehide", () => sender.leave(true));
+  document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && sender.leave(false));
   addEventListener("online", () => regard.flush());
 };
 

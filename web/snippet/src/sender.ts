@@ -25,7 +25,8 @@ export interface Timing {
 
 /** Where events wait between two pages, for customers who agreed to be remembered. */
 export interface Shelf {
-  put(events: Fields[]): void;
+  /** False when nothing may be kept. */
+  put(events: Fields[]): boolean;
   take(): Fields[];
 }
 
@@ -75,13 +76,16 @@ export class Sender {
     this.busy = false;
   }
 
-  /** The page goes, perhaps for good: what waits leaves with it or is kept for the next one. */
-  leave(): void {
+  /** The page is hidden, or goes: what waits leaves with it. A beacon that fails is not told of, so that a server which is
+   * known to be away gets none as long as the events can wait here or on the shelf. */
+  leave(goes: boolean): void {
+    if (this.paused && (!goes || this.keep())) return;
     while (this.queue.length) {
       const [batch, body] = this.cut();
       if (!this.transport.online() || !this.transport.beacon(body)) {
-        this.shelf.put(batch.concat(this.queue).slice(-WAITING));
-        this.queue = [];
+        this.queue = batch.concat(this.queue);
+        if (goes) this.keep();
+        return;
       }
     }
   }
@@ -91,6 +95,12 @@ export class Sender {
     this.queue = [];
     this.cleared += 1;
     this.shelf.take();
+  }
+
+  private keep(): boolean {
+    const kept = this.shelf.put(this.queue);
+    if (kept) this.queue = [];
+    return kept;
   }
 
   private async next(): Promise<void> {

@@ -61,7 +61,7 @@ test("before consent nothing is sent and nothing is kept in the browser", async 
   regard.page();
   regard.view("pen");
   assert.deepEqual(await sent(), []);
-  sender.leave();
+  sender.leave(true);
   assert.deepEqual([server.beacons.length, storage.values.size], [0, 0]);
   regard.consent(true);
   const events = await sent();

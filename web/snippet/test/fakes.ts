@@ -50,8 +50,10 @@ export class Clock implements Timing {
 
 export class Kept implements Shelf {
   events: Fields[] = [];
-  put(events: Fields[]): void {
-    this.events = [...this.events, ...events];
+  allowed = true;
+  put(events: Fields[]): boolean {
+    if (this.allowed) this.events = [...this.events, ...events];
+    return this.allowed;
   }
   take(): Fields[] {
     return this.events.splice(0);

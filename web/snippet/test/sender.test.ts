@@ -76,8 +76,8 @@ test("what the server will not have is not sent again", async () => {
 test("a page that goes sends what waits by beacon, in batches", () => {
   const { server, sender, shelf } = made();
   sender.add(events(3));
-  sender.leave();
-  sender.leave();
+  sender.leave(true);
+  sender.leave(true);
   assert.deepEqual(server.beacons.map((batch) => batch.length), [3]);
   assert.deepEqual(shelf.events, []);
 });
@@ -86,7 +86,7 @@ test("what cannot leave is kept for the next page", async () => {
   const { server, clock, sender, shelf } = made();
   server.takesBeacons = false;
   sender.add(events(3));
-  sender.leave();
+  sender.leave(true);
   assert.equal(shelf.events.length, 3);
   const next = made();
   next.shelf.events = shelf.events;
@@ -96,7 +96,7 @@ test("what cannot leave is kept for the next page", async () => {
   server.takesBeacons = true;
   server.connected = false;
   sender.add(events(1));
-  sender.leave();
+  sender.leave(true);
   assert.equal(server.beacons.length, 0, "off the line a beacon would be lost in silence");
   await clock.pass(LINGER);
   assert.equal(server.posted.length, 0);
@@ -125,4 +125,22 @@ test("what was cleared does not come back with a failed request", async () => {
   await sent;
   await clock.pass(60_000);
   assert.equal(server.posted.length, 1);
+});
+
+test("a server that is away gets no beacon as long as events can wait", async () => {
+  for (const [goes, allowed, beacons, shelved] of [
+    [false, true, 0, 0],
+    [true, true, 0, 2],
+    [true, false, 1, 0],
+  ] as const) {
+    const { server, clock, sender, shelf } = made();
+    shelf.allowed = allowed;
+    server.answers = [{ status: 0, retryAfter: 0 }];
+    sender.add(events(2));
+    await clock.pass(LINGER);
+    sender.leave(goes);
+    assert.deepEqual([server.beacons.length, shelf.events.length], [beacons, shelved]);
+    await clock.pass(60_000);
+    assert.equal(server.posted.length, goes ? 1 : 2, "a hidden page tries again");
+  }
 });
