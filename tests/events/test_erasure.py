@@ -19,6 +19,7 @@ from safetensors.numpy import load_file, save_file
 from regard.errors import UsageError, WorkspaceError
 from regard.events import catalog, erasure
 from regard.events.export import export
+from regard.events.live.compaction import compact
 from regard.events.live.seal import seal
 from regard.events.live.tail import Tail
 from regard.events.live.writer import Writer
@@ -206,6 +207,18 @@ def test_a_seal_that_read_before_it_and_commits_after_it_brings_nothing_back(
     monkeypatch.undo()
     assert seal(store) is not None
     assert WHO not in items(store) and erasure.proofs(store)[0].done and where(store, WHO) == {"reports/b.html"}
+
+
+def test_parts_of_many_seals_are_rewritten_and_each_seal_is_still_undone_by_itself(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    for at in range(4):
+        send(store, act("ann", at, f"i{at}"), *([act(WHO, at, "cup")] if at < 3 else []))
+        assert seal(store) is not None
+    assert compact(store).after == 1
+    assert erasure.erase(store, WHO).removed["events"] == 3
+    store.undo(2)
+    assert items(store) == {"ann": ["i0", "i2", "i3"]}
+    assert where(store, WHO) == set()
 
 
 def test_old_rows_are_overwritten_in_a_catalogue_that_did_not_use_to(tmp_path: Path) -> None:

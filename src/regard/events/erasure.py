@@ -221,12 +221,8 @@ def _rewrite(store: Store, one: Erasing) -> None:
         link.execute("UPDATE erased SET version = ? WHERE number = ?", (made, one.number))
 
     at = f"{datetime.now(UTC).replace(tzinfo=None, microsecond=0).isoformat()}Z"
-    bots = {name: rate for name, rate in catalog.bots(version).items() if name not in one.own}
-    catalog.commit(
-        Change(
-            what=f"erasure {one.number}", at=at, add=add, remove=remove, bots=bots, clock=catalog.clock(), also=noted
-        )
-    )
+    what, clock = f"erasure {one.number}", catalog.clock()
+    catalog.commit(Change(what=what, at=at, add=add, remove=remove, bots=None, clock=clock, also=noted))
 
 
 def _prove(store: Store, one: Erasing) -> None:

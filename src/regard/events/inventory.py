@@ -87,7 +87,7 @@ TABLES: tuple[Table, ...] = (
         Table(name=name, holds=_COUNTS)
         for name in (
             "versions", "ingests", "parts", "digests", "facts", "sealed", "models", "model_service", "model_switches",
-            "segment_fits", "segment_rules", "scenarios", "impressions_lost", "jobs", "sqlite_sequence",
+            "segment_fits", "segment_rules", "scenarios", "impressions_lost", "jobs", "holds", "sqlite_sequence",
         )
     ),
     Table(name="replies", file=SERVER_NAME, holds="answers that a repeated request gets again", raw="body"),

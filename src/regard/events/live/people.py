@@ -118,9 +118,7 @@ def part(store: Store, anonymous: str, customer: str) -> None:
 def settle(catalog: Catalog, what: str, *, also: Callable[[sqlite3.Connection], None] | None = None) -> None:
     """Make a version of what is open, for parts and caches; the caller holds the writer's lock."""
     at = f"{datetime.now(UTC).replace(tzinfo=None, microsecond=0).isoformat()}Z"
-    # Who acts like a robot is asked anew with the next events.
-    bots = catalog.bots(catalog.version())
-    catalog.commit(Change(what=what, at=at, bots=bots, clock=catalog.clock(), also=also))
+    catalog.commit(Change(what=what, at=at, bots=None, clock=catalog.clock(), also=also))
 
 
 def settle_waiting(catalog: Catalog) -> None:
