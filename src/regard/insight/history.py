@@ -103,19 +103,15 @@ def histories(
         arrived: gives the customers' events that have come since the log was packed.
     """
     codes = np.array([log.customers.code(ask.customer) if ask.customer else -1 for ask in asks], dtype=np.int64)
+    names = Vocabulary([ask.customer or "" for ask in asks])
     if len(log) == 0:
-        own = replace(log, customers=_names(asks), offsets=np.zeros(len(asks) + 1, dtype=np.int64))
+        own = replace(log, customers=names, offsets=np.zeros(len(asks) + 1, dtype=np.int64))
     else:
-        own = log.take(np.maximum(codes, 0))
-        own = own.where(np.repeat(codes >= 0, own.lengths))
-    own = replace(own, customers=_names(asks))
+        own = log.take(np.maximum(codes, 0), names)
+        own = own if (codes >= 0).all() else own.where(np.repeat(codes >= 0, own.lengths))
     if came := arrived([ask.customer for ask in asks if ask.customer]):
         own = joined(own, [came.get(ask.customer or "", ()) for ask in asks])
     return _append(own, asks, now, log.behaviours if known is None else known)
-
-
-def _names(asks: Sequence[Ask]) -> Vocabulary:
-    return Vocabulary([ask.customer or "" for ask in asks])
 
 
 def _append(log: Log, asks: Sequence[Ask], now: int, known: tuple[str, ...]) -> Log:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -132,6 +133,15 @@ class Ranker:
         scorer = OwnDecayed(every=len(log.behaviours) > 1).fit(view)
         return cls(scorer=scorer, items=view.log.items, behaviours=log.behaviours)
 
+    @cached_property
+    def model(self) -> Model | None:
+        """The scorer, where it is a trained model."""
+        return self.scorer if isinstance(self.scorer, Model) else None
+
+    @cached_property
+    def _searching(self) -> Searching | None:
+        return self.scorer if isinstance(self.scorer, Searching) else None
+
     @property
     def level(self) -> str:
         """'model' or 'counting'."""
@@ -227,11 +237,11 @@ class Ranker:
             factor: float32 [V of the queries], above 0, by which the odds of each item are multiplied before they are
                 compared, see `weighed`; None = by 1.
         """
-        if not isinstance(self.scorer, Searching):
+        if self._searching is None:
             scores = self.score(queries, asof)
             return _sorted(scores, scores if factor is None else self.weighed(scores, factor), n, allowed, barred)
         columns = self.columns(queries.items)
-        found = self.scorer.best(
+        found = self._searching.best(
             self.aligned(queries),
             asof,
             n,
@@ -245,7 +255,7 @@ class Ranker:
         """Scores after the odds of each item are multiplied: a model's logit grows by the factor's logarithm, a count is
         multiplied.
         """
-        return scores + np.log(factor) if isinstance(self.scorer, Model) else scores * factor
+        return scores * factor if self.model is None else scores + np.log(factor)
 
     def _shift(self, columns: NDArray[np.int64], factor: NDArray[np.float32]) -> NDArray[np.float32]:
         """What a factor adds to the scorer's logits."""

@@ -19,7 +19,6 @@ from regard.insight.history import BASKET_BEHAVIOUR, Ask
 from regard.insight.picking import Picking, Rules
 from regard.insight.shop import Shop
 from regard.insight.sources import Found, Limits, by_ranker, by_scores, general
-from regard.model.runtime import Best
 from regard.sequences.log import Log
 from regard.sequences.ragged import Ragged
 
@@ -173,12 +172,13 @@ def _ranked_rows(shop: Shop, block: Block) -> dict[int, Iterator[Found]]:
     rows = np.array([row for row, level in enumerate(block.levels) if _ranked(shop, level)], dtype=np.int64)
     if shop.ranker is None or not len(rows):
         return {}
-    some, asof, factor = block.queries.take(rows), block.asof[rows], block.rules.factor
-    best: Best = shop.ranker.best(some, asof, block.deep, block.allowed, block.barred.take(rows), factor)
+    some = block.queries if len(rows) == len(block.asks) else block.queries.take(rows)
+    deep, barred = block.deep, block.barred.take(rows)
+    best = shop.ranker.best(some, block.asof[rows], deep, block.allowed, barred, block.rules.factor)
     return {
-        row: by_ranker(shop, block.levels[row], some.take(np.array([place])), asof[[place]], block.limits(row), best, place)
+        row: by_ranker(shop, block.levels[row], block.queries, block.asof, row, block.limits(row), best, place)
         for place, row in enumerate(rows.tolist())
-    }  # fmt: skip
+    }
 
 
 def _level(shop: Shop, queries: Log, row: int, ask: Ask) -> Level:

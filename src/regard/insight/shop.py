@@ -219,8 +219,7 @@ class Shop:
     @property
     def model(self) -> Model | None:
         """The trained model, where the ranker is one."""
-        scorer = self.ranker.scorer if self.ranker else None
-        return scorer if isinstance(scorer, Model) else None
+        return self.ranker.model if self.ranker else None
 
     def histories(self, asks: Sequence[Ask], at: int | None = None) -> Log:
         """One slice per question (see `history.histories`)."""

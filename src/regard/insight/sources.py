@@ -83,25 +83,25 @@ class Limits:
 
 
 def by_ranker(
-    shop: Shop, level: Level, query: Log, asof: Codes, limits: Limits, best: Best, row: int
+    shop: Shop, level: Level, queries: Log, asof: Codes, row: int, limits: Limits, best: Best, place: int
 ) -> Iterator[Found]:
     """What the ranker finds for one question.
 
     Args:
-        shop: with a ranker. level: of the answer. query, asof: the question alone. limits: of its list.
-        best: what was found for several questions, of which it is the `row`-th.
+        shop: with a ranker. level: of the answer. queries, asof: questions, of which it is the `row`-th. limits: of its list.
+        best: what was found for several questions, of which it is the `place`-th.
     """
     assert shop.ranker is not None
-    n, barred = best.items.shape[1], limits.barred
+    n, barred, just = best.items.shape[1], limits.barred, np.array([row])
     while True:
         # A count of nothing recommends nothing.
-        some = best.scores[row] > (0 if level == "counting" else -np.inf)
-        items, scores = best.items[row][some], best.scores[row][some]
-        yield Found.of(level, items, scores, _chances(shop, items, scores, best.total[row], limits.factor))
+        some = best.scores[place] > (0 if level == "counting" else -np.inf)
+        items, scores = best.items[place][some], best.scores[place][some]
+        yield Found.of(level, items, scores, _chances(shop, items, scores, best.total[place], limits.factor))
         if len(items) < n:
             return
-        barred, n, row = np.concatenate([barred, items]), n * MORE, 0
-        best = shop.ranker.best(query, asof, n, limits.allowed, Ragged.of([barred]), limits.factor)
+        barred, n, place = np.concatenate([barred, items]), n * MORE, 0
+        best = shop.ranker.best(queries.take(just), asof[just], n, limits.allowed, Ragged.of([barred]), limits.factor)
 
 
 def _chances(shop: Shop, items: Codes, scores: Weights, total: np.float32, factor: Weights | None) -> Weights | None:

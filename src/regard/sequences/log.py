@@ -88,12 +88,16 @@ class Log:
         np.cumsum(np.bincount(self.owner[rows], minlength=len(self)), out=offsets[1:])
         return self._rows(rows, offsets, self.customers)
 
-    def take(self, customers: NDArray[np.integer[Any]]) -> Log:
-        """The named customers (codes, repeats allowed), in that order; item codes stay."""
+    def take(self, customers: NDArray[np.integer[Any]], names: Vocabulary | None = None) -> Log:
+        """The named customers (codes, repeats allowed), in that order; item codes stay. names: what they are called from here on."""
         lengths = self.offsets[1:][customers] - self.offsets[:-1][customers]
         offsets = np.zeros(len(customers) + 1, dtype=np.int64)
         np.cumsum(lengths, out=offsets[1:])
-        return self._rows(spans(self.offsets[:-1][customers], lengths), offsets, self.customers.take(customers))
+        return self._rows(
+            spans(self.offsets[:-1][customers], lengths),
+            offsets,
+            self.customers.take(customers) if names is None else names,
+        )
 
     def recode(self, kept: NDArray[np.integer[Any]]) -> Log:
         """The log over the sub-catalogue `kept` (item codes): code kept[i] becomes i, events on other items lose their item (-1)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from regard.sequences.pack import CONTEXT
 from regard.workspace.asking import Asking
 
 if TYPE_CHECKING:
+    from regard.events.consent import Person
     from regard.events.live.tail import Arrived as Row
 
 SECOND = 1_000_000
@@ -32,6 +33,13 @@ class Arriving:
         """The newest version of the manifest."""
         with self._asking.link() as link:
             return int(link.execute("SELECT coalesce(max(version), 0) FROM versions").fetchone()[0])
+
+    def people(self, version: int, names: Iterable[str]) -> dict[str, Person]:
+        """Whom ids mean now, and what they have said since a version (see `events.consent.people`)."""
+        from regard.events.consent import people
+
+        with self._asking.link() as link:
+            return people(link, version, names)
 
     def since(self, version: int) -> Arrived:
         """What gives the events that no part of a version holds.

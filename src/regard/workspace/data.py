@@ -126,7 +126,7 @@ class Data:
             told = self._store.consenting()
             self._consenting = version, None if told is None else Vocabulary(told)
         known = self._consenting[1]
-        people = self._store.people(version, customers)
+        people = self._arriving.people(version, customers)
         return {
             name
             for name, person in people.items()
@@ -137,7 +137,7 @@ class Data:
         """Whose each id is now; None for one of whom nothing may be looked at."""
         asked = list(names)
         withheld = self.withheld(asked)
-        people = self._store.people(self.version, asked)
+        people = self._arriving.people(self.version, asked)
         return {name: None if name in withheld else people[name].customer for name in asked}
 
     def must_consent(self, customers: Iterable[str]) -> None:
