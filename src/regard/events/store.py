@@ -288,7 +288,8 @@ class Store:
             raise read_only(self.folder)
         with disk_errors():
             (self.folder / "cache").mkdir(exist_ok=True)
-            lock = (self.folder / _WRITER).open("a+")
+            # Unbuffered: what a full disk did not take would be tried again on closing, and say so a second time.
+            lock = (self.folder / _WRITER).open("ab+", buffering=0)
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -299,8 +300,7 @@ class Store:
                 ) from None
             with disk_errors():
                 lock.truncate(0)
-                lock.write(str(os.getpid()))
-                lock.flush()
+                lock.write(str(os.getpid()).encode())
                 self.collect()
             yield
 
@@ -351,6 +351,6 @@ def utc(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
 
 
-def _pid(lock: IO[str]) -> str:
+def _pid(lock: IO[bytes]) -> str:
     lock.seek(0)
-    return lock.read().strip() or "unknown"
+    return lock.read().decode().strip() or "unknown"

@@ -288,6 +288,7 @@ def test_every_accepted_event_is_there_exactly_once(steps: list[list[dict[str, A
 
 CHILD = """
 import sys, time
+from regard.events.live.compaction import compact
 from regard.events.live.seal import seal
 from regard.events.live.writer import Writer
 from regard.events.store import Store
@@ -300,6 +301,8 @@ with Writer(store) as writer:
             print(result.event_id, flush=True)
         if number % 10 == 9:
             seal(store)
+        if number % 30 == 29:
+            compact(store)
 """
 
 STOP = """
