@@ -39,7 +39,7 @@ class Visit:
 
     def __init__(self, request: Request, server: Server, caller: Caller) -> None:
         self.request, self.server, self.caller = request, server, caller
-        self.frame: Frame = frame(request, server, caller)
+        self.frame: Frame = frame(request, server, caller, "")
         self.say = self.frame.say
 
     @property

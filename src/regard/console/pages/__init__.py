@@ -6,7 +6,7 @@ from importlib import import_module
 
 from fastapi import APIRouter
 
-SCREENS = ("home", "welcome", "customers", "customer", "playground", "segments", "catalogue", "events", "models")
+SCREENS = ("home", "welcome", "customers", "customer", "playground", "segments", "catalogue", "events", "models", "rules")
 """Modules of this folder, each with a `router`."""
 
 
