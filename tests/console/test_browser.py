@@ -112,9 +112,7 @@ def test_every_screen_is_whole(browser: Any, address: str, axe: str, language: s
             faults += [f"{path}: not translated: {text}" for text in _english(page)]
         page.evaluate(axe)
         found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-        faults += [
-            f"{path}: {one['id']}: {one['nodes'][0]['html'][:160]}" for one in found if one["impact"] in SERIOUS
-        ]
+        faults += [f"{path}: {one['id']}: {one['nodes'][0]['html'][:160]}" for one in found if one["impact"] in SERIOUS]
     context.close()
     assert not faults, "\n".join(faults)
 
@@ -131,9 +129,15 @@ def _english(page: Any) -> list[str]:
           return found.filter(Boolean);
         }"""
     )
-    known = [english for english, chinese in phrases().values() if english != chinese and re.search("[a-z]{3}", english)]
+    known = [
+        english for english, chinese in phrases().values() if english != chinese and re.search("[a-z]{3}", english)
+    ]
     forms = [_form(part) for english in known for part in english.split("|")]
-    return [text for text in texts if not re.search("[\u4e00-\u9fff]", text) and any(re.fullmatch(form, text) for form in forms)]
+    return [
+        text
+        for text in texts
+        if not re.search("[\u4e00-\u9fff]", text) and any(re.fullmatch(form, text) for form in forms)
+    ]
 
 
 def _form(phrase: str) -> str:

@@ -13,11 +13,14 @@ EVIL = "<script>alert(1)</script>"
 PAGES = ("/", "/home/alarms", "/home/live", "/customers", "/customers?q=C0", "/customers?odd=1", "/welcome", "/welcome/tick",
          "/playground", "/playground?ask=1", "/playground?basket=evil/1&exclude=seen", "/catalogue",
          "/catalogue?q=lamp&filter=price+%3C+20", "/catalogue?filter=colour+%3D+3",
-         "/events", "/events/refused", "/events/files", "/events/odd", "/models")  # fmt: skip
+         "/events", "/events/refused", "/events/files", "/events/odd", "/models",
+         "/rules", "/rules/one", "/results", "/settings", "/settings/people", "/settings/audit", "/settings/shop",
+         "/login")  # fmt: skip
 """Pages that need nobody and nothing."""
 
 SHOP = ("/segments", "/segments/one?id=lost", "/segments/one?id=lost&with=loyal", "/segments/new?rule=orders+%3E+2",
-        "/segments/count?rule=nonsense", "/item?id=evil/1")  # fmt: skip
+        "/segments/count?rule=nonsense", "/item?id=evil/1", "/rules/one?asked=1&name=x&filter=price+%3E+3&boost_when_0=price+%3E+3&boost_factor_0=2",
+        "/rules/one?asked=1&pin_item_0=evil/1")  # fmt: skip
 """Pages that need customers or items."""
 
 
@@ -150,3 +153,95 @@ def test_a_model_has_figures_and_is_put_in_service(full: TestClient) -> None:
     assert full.post("/models/back", follow_redirects=False).status_code == 303
     assert server.shop.models.current().id == "m1"
     assert [entry.what for entry in server.audit.newest(3)] == ["model.rollback", "model.promote", "model.promote"]
+
+
+def test_a_scenario_is_previewed_saved_edited_and_removed(full: TestClient) -> None:
+    rules = {"asked": "1", "name": "home", "number": "0", "pin_item_0": "evil/1", "pin_position_0": "1"}
+    seen = full.get("/rules/one", params=rules).text
+    assert seen.index("With it") < seen.rindex("&lt;script&gt;alert(1)")
+    assert full.post("/rules/save", data=rules, follow_redirects=False).status_code == 303
+    assert 'value="evil/1"' in full.get("/rules/one?name=home").text
+    assert full.post("/rules/save", data=rules | {"filter": "price > 1"}).status_code == 412  # edited since
+    wrong = full.get("/rules/one", params=rules | {"pin_position_0": ""}, headers={"hx-request": "true"})
+    assert "position" in wrong.text and "<html" not in wrong.text
+    assert full.post("/rules/remove", data={"name": "home"}, follow_redirects=False).status_code == 303
+    assert full.get("/rules/one?name=home").status_code == 404
+
+
+def test_a_customer_is_exported_and_erased_once_the_id_is_typed(full: TestClient) -> None:
+    told = full.get("/customer/export", params={"id": STRANGE})
+    assert told.headers["content-disposition"].endswith('customer.json"') and "evil/1" in told.text
+    assert full.post("/customer/erase", data={"id": STRANGE, "sure": "C"}).status_code == 409
+    done = full.post("/customer/erase", data={"id": STRANGE, "sure": STRANGE})
+    assert done.status_code == 200 and "C/&lt;b&gt;" not in done.text
+    assert full.get(one()).status_code == 422
+
+
+def test_whoever_is_not_signed_in_comes_to_the_door_and_goes_on_from_there(full: TestClient) -> None:
+    server = full.app.state.server  # type: ignore[attr-defined]
+    server.people.add("vera", "viewer", "a sentence to sign in", by="test")
+    gone = full.get("/segments", follow_redirects=False)
+    assert gone.status_code == 303 and gone.headers["location"] == "/login?next=%2Fsegments"
+    wrong = full.post("/login", data={"name": "vera", "password": "wrong", "next": "/segments"})
+    assert wrong.status_code == 401 and "name or the password is wrong" in wrong.text
+    elsewhere = {"name": "vera", "password": "a sentence to sign in", "next": "//evil.example"}
+    assert full.post("/login", data=elsewhere, follow_redirects=False).headers["location"] == "/"
+    assert full.get("/segments").status_code == 200
+
+
+def test_a_viewer_sees_no_button_that_is_not_for_viewers_and_is_refused_without_one(full: TestClient) -> None:
+    server = full.app.state.server  # type: ignore[attr-defined]
+    server.shop.train()
+    server.live.submit([{"behaviour": "view_item"}]).result()
+    server.people.add("vera", "viewer", "a sentence to sign in", by="test")
+    full.post("/login", data={"name": "vera", "password": "a sentence to sign in"})
+    pages = ("/segments/new", "/events/refused", "/events/files", "/models", "/rules", "/settings", one("data"))
+    for path in pages:
+        page = full.get(path)
+        assert page.status_code == 200, path
+        forms = [line for line in page.text.splitlines() if 'method="post"' in line and "/logout" not in line]
+        assert not forms, (path, forms)
+    token = full.get("/").text.split('name="csrf" value="')[1].split('"')[0]
+    for path, fields in WRITES.items():
+        refused = full.post(path, data=fields | {"csrf": token})
+        assert refused.status_code == 403, (path, refused.text)
+    assert full.get("/settings/keys").status_code == full.get("/settings/audit").status_code == 403
+    assert (
+        full.post("/segments/save", data={"rule": "orders > 1", "name": "x"}).status_code == 403
+    )  # and without a token
+    assert full.post("/logout", data={"csrf": token}, follow_redirects=False).headers["location"] == "/login"
+    assert full.get("/", follow_redirects=False).status_code == 303
+
+
+WRITES = {
+    "/welcome/sample": {}, "/segments/save": {"rule": "orders > 1", "name": "x"}, "/events/refused/mend": {"number": "1"},
+    "/events/refused/replay": {}, "/events/files/undo": {"number": "1"}, "/models/promote": {"id": "m1"},
+    "/models/back": {}, "/rules/save": {"name": "x"}, "/rules/remove": {"name": "x"}, "/customer/erase": {"id": "x"},
+    "/settings/keys/make": {"name": "x", "scope": "admin"}, "/settings/keys/revoke": {"prefix": "x"},
+    "/settings/people/add": {"name": "x"}, "/settings/people/change": {"name": "x"}, "/settings/people/remove": {"name": "x"},
+}  # fmt: skip
+"""Every address that changes something."""
+
+
+def test_every_address_that_changes_something_is_tried_on_a_viewer(full: TestClient) -> None:
+    from regard.console.pages import routers
+
+    posts = {route.path for router in routers() for route in router.routes if "POST" in route.methods}  # type: ignore[attr-defined]
+    assert posts == {*WRITES, "/login", "/logout"}
+
+
+def test_keys_and_people_are_made_once_and_noted(full: TestClient) -> None:
+    made = full.post("/settings/keys/make", data={"name": "till", "scope": "ingest"})
+    assert made.status_code == 200 and "rgd_" in made.text and "shown once" in made.text
+    server = full.app.state.server  # type: ignore[attr-defined]
+    assert [key.name for key in server.keys.all()] == ["till"]
+    assert (
+        full.get("/settings/keys", follow_redirects=False).status_code == 303
+    )  # a key exists: this machine is no longer open
+
+
+def test_built_files_are_kept_by_browsers_and_pages_are_not(full: TestClient) -> None:
+    page = full.get("/")
+    style = page.text.split('rel="stylesheet" href="')[1].split('"')[0]
+    assert "immutable" in full.get(style).headers["cache-control"]
+    assert page.headers["cache-control"] == "no-store" and page.headers["content-security-policy"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,11 +14,9 @@ def attach(app: FastAPI) -> None:
     Args:
         app: of `serving.app.create`.
     """
-    from fastapi.staticfiles import StaticFiles
-
+    from regard.console.assets import Assets
     from regard.console.pages import routers
 
-    folder = Path(str(files("regard.console"))) / "static"
-    app.mount("/assets", StaticFiles(directory=folder), name="assets")
+    app.mount("/assets", Assets(), name="assets")
     for router in routers():
         app.include_router(router, include_in_schema=False)

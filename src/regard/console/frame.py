@@ -135,7 +135,7 @@ def _accepted(header: str, otherwise: str) -> str:
 def page(frame: Frame, template: str, *, status: int = 200, **parts: Any) -> HTMLResponse:
     """A whole page, or a part of one that htmx asked for."""
     text = environment().get_template(template).render(f=frame, say=frame.say, link=frame.link, **parts)
-    return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store"})
+    return HTMLResponse(text, status_code=status)
 
 
 @cache

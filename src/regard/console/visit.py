@@ -15,19 +15,10 @@ from regard.errors import RegardError
 from regard.serving.access import Caller
 from regard.serving.problems import Problem, of
 from regard.serving.server import At, Server, server
+from regard.serving.sessions import csrf_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-SECURE = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-}
-"""Headers of every page: nothing runs or loads that did not come from here, and ids in addresses stay here."""
 
 
 class Visit:
@@ -39,7 +30,7 @@ class Visit:
 
     def __init__(self, request: Request, server: Server, caller: Caller) -> None:
         self.request, self.server, self.caller = request, server, caller
-        self.frame: Frame = frame(request, server, caller, "")
+        self.frame: Frame = frame(request, server, caller, csrf_of(request))
         self.say = self.frame.say
 
     @property
@@ -111,12 +102,9 @@ class PageRoute(APIRoute):
 
         async def handled(request: Request) -> Response:
             try:
-                response = await inner(request)
+                return await inner(request)
             except RegardError as error:
-                response = await refused(request, error)
-            for name, value in SECURE.items():
-                response.headers.setdefault(name, value)
-            return response
+                return await refused(request, error)
 
         return handled
 

@@ -6,7 +6,21 @@ from importlib import import_module
 
 from fastapi import APIRouter
 
-SCREENS = ("home", "welcome", "customers", "customer", "playground", "segments", "catalogue", "events", "models", "rules")
+SCREENS = (
+    "home",
+    "welcome",
+    "customers",
+    "customer",
+    "playground",
+    "segments",
+    "catalogue",
+    "events",
+    "models",
+    "rules",
+    "results",
+    "settings",
+    "door",
+)
 """Modules of this folder, each with a `router`."""
 
 

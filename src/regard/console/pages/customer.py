@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
 from regard.console.charts import arcs
 from regard.console.frame import Frame
 from regard.console.pages.home import answering
-from regard.console.visit import Reading, pages
+from regard.console.visit import Reading, Ruling, pages
 from regard.customers.profile.fields import GROUPS, KINDS
 from regard.errors import RegardError
+from regard.events.erasure import Proof
 from regard.report.data import Customer
 from regard.report.people import person
 from regard.serving.problems import Problem
@@ -179,5 +181,36 @@ def _range(field: Mapping[str, Any], f: Frame) -> str:
 
 
 def kept(server: Server, f: Frame, id: str) -> dict[str, Any]:
-    """What can be done with all that is kept of the customer."""
-    return {"done": server.shop.timeline(id, LATEST)}
+    """What is kept of the customer, place by place, and what can be done with it."""
+    places = server.shop.export(id)
+    return {"places": [(name, f.say.number(len(rows))) for name, rows in places.items() if isinstance(rows, list)]}
+
+
+@router.get("/customer/export", response_model=None)
+async def export(visit: Ruling) -> Response:
+    """Everything that is kept of the customer, as one file."""
+    id = visit.word("id")
+    told = await visit.ask(visit.server.shop.export, id)
+    visit.note("customer.export", id)
+    body = json.dumps(told, ensure_ascii=False, indent=1, default=str)
+    headers = {"Content-Disposition": 'attachment; filename="customer.json"'}
+    return Response(body, media_type="application/json", headers=headers)
+
+
+@router.post("/customer/erase", response_model=None)
+async def erase(visit: Ruling) -> Response:
+    """Take the customer out of every place, once their id was typed."""
+    sent = await visit.form()
+    id = sent.get("id", "")
+    if not id or sent.get("sure", "").strip() != id:
+        raise Problem("conflict", detail="the id that was typed is another one", hint="type it as it stands above")
+    proof = await visit.ask(erased, visit.server, id)
+    visit.note("customer.erase", "", proof=proof.number)
+    return visit.show("customer_erased.html", proof=proof, removed=list(proof.removed.items()))
+
+
+def erased(server: Server, id: str) -> Proof:
+    """Raises UsageError where the id was joined to another customer."""
+    proof = server.shop.erase(id)
+    server.shop.refresh()
+    return proof

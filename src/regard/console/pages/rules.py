@@ -28,6 +28,20 @@ SPARE = 2
 ROWS = {"pin": ("item", "position"), "boost": ("when", "factor"), "cap": ("column", "most")}
 """Kind of rule that comes in rows -> the fields of a row."""
 
+FIELDS = (
+    "filter",
+    "exclude",
+    "variant_of",
+    "alike",
+    "starts",
+    "ends",
+    "split_model",
+    "split_share",
+    "split_salt",
+    "number",
+)
+"""Fields of the form that come once."""
+
 SHOWN = 10
 """Items of a preview."""
 
@@ -77,7 +91,9 @@ def _state(scenario: Scenario, now: datetime) -> str:
 async def one(visit: Reading) -> HTMLResponse:
     """A scenario to edit: the kept one of `name`, or what the address says, with a preview for `customer`."""
     told = dict(visit.request.query_params)
-    return visit.show("parts/preview.html" if visit.part else "rule.html", **await visit.ask(edited, visit.server, visit.frame, told))
+    return visit.show(
+        "parts/preview.html" if visit.part else "rule.html", **await visit.ask(edited, visit.server, visit.frame, told)
+    )
 
 
 def edited(server: Server, f: Frame, told: Mapping[str, str]) -> dict[str, Any]:
@@ -95,7 +111,14 @@ def edited(server: Server, f: Frame, told: Mapping[str, str]) -> dict[str, Any]:
     form["number"] = str(kept.number if kept else 0)
     customer = told.get("customer", "").strip()
     preview = _preview(server, f, form, customer) if fresh or kept else None
-    return {"name": name, "kept": kept, "customer": customer, "preview": preview, **_choices(server, f, form), **_edits(server, f, kept)}
+    return {
+        "name": name,
+        "kept": kept,
+        "customer": customer,
+        "preview": preview,
+        **_choices(server, f, form),
+        **_edits(server, f, kept),
+    }
 
 
 def _choices(server: Server, f: Frame, form: dict[str, str]) -> dict[str, Any]:
@@ -106,7 +129,7 @@ def _choices(server: Server, f: Frame, form: dict[str, str]) -> dict[str, Any]:
         rows[kind] = [{field: form.get(f"{kind}_{field}_{at}", "") for field in fields} for at in filled]
         rows[kind] += [dict.fromkeys(fields, "")] * SPARE
     return {
-        "form": {name: form.get(name, "") for name in ("filter", "exclude", "variant_of", "alike", "starts", "ends", "split_model", "split_share", "split_salt", "number")},
+        "form": {name: form.get(name, "") for name in FIELDS},
         "rows": rows,
         "columns": [field.name for field in server.shop.item_fields()],
         "models": [entry.id for entry in server.shop.models.all()],
@@ -117,7 +140,8 @@ def _edits(server: Server, f: Frame, kept: Kept | None) -> dict[str, Any]:
     history = server.shop.scenarios.history(kept.name) if kept else []
     return {
         "history": [
-            {"number": edit.number, "at": f.say.moment(edit.at), "by": edit.by, "removed": edit.removed} for edit in history[:20]
+            {"number": edit.number, "at": f.say.moment(edit.at), "by": edit.by, "removed": edit.removed}
+            for edit in history[:20]
         ]
     }
 
@@ -128,11 +152,16 @@ def _preview(server: Server, f: Frame, form: Mapping[str, str], customer: str) -
         (found,) = server.shop.preview(read(form, f), (customer or None,), SHOWN, language=f.say.language)
     except RegardError as error:
         return {"error": of(error), "lists": ()}
-    lists = []
+    lists: list[dict[str, Any]] = []
     for title, answer in (("rules.without", found.before), ("rules.with", found.after)):
         told = answer.to_json()
         items = person(Customer(id=customer, events=(), answer=told), f.say)["items"]
-        lists.append({"title": f.say(title), "items": [{**one, "key": own["item"]} for one, own in zip(items, told["items"], strict=True)]})
+        lists.append(
+            {
+                "title": f.say(title),
+                "items": [{**one, "key": own["item"]} for one, own in zip(items, told["items"], strict=True)],
+            }
+        )
     before = {item["key"]: at for at, item in enumerate(lists[0]["items"], 1)}
     for at, item in enumerate(lists[1]["items"], 1):
         was = before.get(item["key"])
@@ -155,7 +184,7 @@ def written(scenario: Scenario, f: Frame) -> dict[str, str]:
         "split_salt": scenario.split.salt if scenario.split else "",
     }
     for kind, rules in (("pin", scenario.pins), ("boost", scenario.boosts), ("cap", scenario.caps)):
-        for at, rule in enumerate(rules):  # type: ignore[var-annotated,arg-type]
+        for at, rule in enumerate(rules):
             form |= {f"{kind}_{field}_{at}": f"{getattr(rule, field)}" for field in ROWS[kind]}
     return form
 
@@ -167,7 +196,9 @@ def read(form: Mapping[str, str], f: Frame) -> Scenario:
         UsageError: a field is off.
     """
     rows = {
-        kind: [told for at in range(60) if any(told := [form.get(f"{kind}_{field}_{at}", "").strip() for field in fields])]
+        kind: [
+            told for at in range(60) if any(told := [form.get(f"{kind}_{field}_{at}", "").strip() for field in fields])
+        ]
         for kind, fields in ROWS.items()
     }
     model = form.get("split_model", "")
