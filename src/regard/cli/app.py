@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from regard import __version__
-from regard.cli import admin, anomalies, ask, explain, learn, pages, profile, segments, serve, store
+from regard.cli import admin, admin_access, anomalies, ask, explain, learn, pages, profile, segments, serve, store
 from regard.cli.screen import Screen
 from regard.errors import UsageError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 for group in (store, learn, anomalies, ask, explain, profile, segments, pages, serve, admin):
     group.add_to(app)
+admin_access.add_to(admin.group)
 
 
 def _version(wanted: bool) -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from regard.events.live import Counts
 from regard.serving.access import Caller, asking, needs
+from regard.serving.event_docs import SCOPE, problem
 from regard.serving.server import At
 from regard.workspace import Workspace
 from regard.workspace.living import Live
@@ -58,7 +59,13 @@ async def readyz(at: At, who: Annotated[Caller, Depends(asking)]) -> Ready:
     )
 
 
-@router.get("/metrics", summary="What the server has counted", response_class=PlainTextResponse)
+@router.get(
+    "/metrics",
+    summary="What the server has counted",
+    response_class=PlainTextResponse,
+    responses={401: problem("A key is needed."), 403: problem("The key does not allow it.")},
+    openapi_extra={SCOPE: "read"},
+)
 async def metrics(at: At, who: Annotated[Caller, Depends(asking)], request: Request) -> Response:
     """Prometheus' text format, in base units; needs the scope `read`, or to be asked from this machine."""
     if not request.scope["regard.direct"]:
