@@ -49,7 +49,7 @@ class Visit:
 
     async def ask(self, work: Callable[P, T], *args: P.args, **kw: P.kwargs) -> T:
         """Run what may block on the server's bounded threads."""
-        return await self.server.ask(work, *args, **kw)
+        return await self.server.study(work, *args, **kw)
 
     async def form(self) -> dict[str, str]:
         """The fields of a form that was sent."""

@@ -23,7 +23,7 @@ from regard.serving.keys import Keys
 from regard.serving.limits import Bodies, Rates
 from regard.serving.measures import Measures
 from regard.serving.people import People
-from regard.serving.server import Answering, Server
+from regard.serving.server import STUDENTS, STUDIES, Answering, Server
 from regard.serving.settings import Settings
 from regard.serving.vault import Vault
 from regard.serving.watch import Watch
@@ -100,12 +100,16 @@ def _server(shop: Workspace, settings: Settings, kept: ExitStack) -> Server:
     kept.callback(_noted, keys)
     answering = Answering(threads=settings.threads, waiting=settings.waiting, seconds=settings.answer_seconds)
     kept.callback(answering.close)
+    again = "it goes on: ask again in a little while"
+    studies = Answering(threads=STUDIES, waiting=STUDENTS, seconds=settings.answer_seconds, hint=again)
+    kept.callback(studies.close)
     kept.callback(lambda: shop.impressions.close())
     at = Server(
         shop=shop,
         live=writer,
         settings=settings,
         answering=answering,
+        studies=studies,
         vault=vault,
         keys=keys,
         people=People(vault),

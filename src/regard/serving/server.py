@@ -34,12 +34,13 @@ class Answering:
 
     Args:
         threads: at the same time. waiting: beyond those. seconds: for waiting and working together.
+        hint: to whoever waited too long.
     """
 
-    def __init__(self, *, threads: int, waiting: int, seconds: float) -> None:
+    def __init__(self, *, threads: int, waiting: int, seconds: float, hint: str = "") -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="regard-answer")
         self._places = BoundedSemaphore(threads + waiting)
-        self._seconds = seconds
+        self._seconds, self._hint = seconds, hint
 
     async def ask(self, work: Callable[[], T]) -> T:
         """Run work on a thread.
@@ -60,12 +61,18 @@ class Answering:
         except TimeoutError:
             if running.done() and not running.cancelled():  # the work's own
                 raise
-            raise Problem("too-slow", detail=f"more than {self._seconds:g} s", retry_after=1) from None
+            raise Problem("too-slow", detail=f"more than {self._seconds:g} s", hint=self._hint, retry_after=1) from None
 
     def close(self) -> None:
         """Drop what waits; what runs ends by itself."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+
+STUDIES = 2
+"""Studies at the same time: while a long one goes on, a short one is still answered."""
+
+STUDENTS = 32
+"""Studies that may wait: some people in front of a console."""
 
 _AT_THE_DOOR = 8
 """Passwords that may wait to be checked: two seconds."""
@@ -80,6 +87,7 @@ class Server:
         settings: how it runs. answering: its threads.
         vault: where the next three are kept. keys, people: who may ask. audit: who changed what.
         measures: what it counts.
+        studies: the threads of what looks at everybody, apart from the answers that a site waits for.
         checking: the thread on which passwords are checked, so that a crowd at the door keeps nobody inside waiting.
         logins: wrong passwords by address, by name, and by both.
     """
@@ -93,6 +101,7 @@ class Server:
     people: People
     audit: Audit
     measures: Measures
+    studies: Answering
     checking: Answering = field(default_factory=lambda: Answering(threads=1, waiting=_AT_THE_DOOR, seconds=10.0))
     logins: Mapping[str, Throttle] = field(
         default_factory=lambda: {"address": Throttle(free=20), "name": Throttle(free=100), "both": Throttle(free=5)}
@@ -110,6 +119,14 @@ class Server:
             Problem: 503 when too much is waiting, 504 when it takes too long.
         """
         return await self.answering.ask(partial(work, *args, **kw))
+
+    async def study(self, work: Callable[P, T], *args: P.args, **kw: P.kwargs) -> T:
+        """The same for what may look at everybody, and is kept: segments, profiles, what was sold, a console's pages.
+
+        Raises:
+            Problem: as `ask` does; after 504 the work goes on, and what it found is there for who asks again.
+        """
+        return await self.studies.ask(partial(work, *args, **kw))
 
 
 async def server(request: Request) -> Server:

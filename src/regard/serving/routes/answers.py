@@ -152,7 +152,7 @@ async def post_intents(asked: Intents, at: At, caller: Read) -> Response:
 @router.post("/v1/profile", response_class=Response, responses=answers("profile", "Who a customer is."))
 async def post_profile(asked: Who, at: At, caller: Read) -> Response:
     """Who a customer is, field by field, each with what shows it."""
-    return document((await at.ask(at.shop.profile, asked.customer, language=asked.language)).to_json())
+    return document((await at.study(at.shop.profile, asked.customer, language=asked.language)).to_json())
 
 
 @router.post("/v1/audience", response_class=Response, responses=answers("audience", "Customers."))
@@ -161,8 +161,8 @@ async def post_audience(asked: Wanted, at: At, caller: Read) -> Response:
     if (asked.item is None) == (not asked.rule):
         raise Problem("invalid", detail="either `item` or `rule`, and not both")
     if asked.item is not None:
-        return document((await at.ask(at.shop.audience, asked.item, asked.n)).to_json())
-    size, ids = await at.ask(at.shop.meeting, asked.rule, asked.n)
+        return document((await at.study(at.shop.audience, asked.item, asked.n)).to_json())
+    size, ids = await at.study(at.shop.meeting, asked.rule, asked.n)
     customers = [{"customer": name, "probability": None} for name in ids]
     return document({"rule": asked.rule, "size": size, "customers": customers})
 
@@ -176,7 +176,7 @@ async def get_trending(
     filter: Annotated[str, Query(max_length=4_096)] = "",
 ) -> Response:
     """Items that more customers want than before, beyond luck and beyond the shop's own growth."""
-    return document((await at.ask(at.shop.trending, n, days=days, filter=filter or None)).to_json())
+    return document((await at.study(at.shop.trending, n, days=days, filter=filter or None)).to_json())
 
 
 @router.get("/v1/new", response_class=Response, responses=answers("new", "What is new."))
@@ -188,4 +188,4 @@ async def get_new(
     filter: Annotated[str, Query(max_length=4_096)] = "",
 ) -> Response:
     """Items that are new, most wanted first."""
-    return document((await at.ask(at.shop.new, n, days=days, filter=filter or None)).to_json())
+    return document((await at.study(at.shop.new, n, days=days, filter=filter or None)).to_json())

@@ -36,7 +36,7 @@ async def get_outcomes(
     """Views, carts, orders and revenue of what was shown, by scenario and model, with intervals; models that share customers compared."""
     end = _seconds(until) or int(time.time()) + 1
     begin = _seconds(since) or end - PERIOD
-    found = await at.ask(at.shop.outcomes, begin, end, days=days, scenario=scenario, language=language)
+    found = await at.study(at.shop.outcomes, begin, end, days=days, scenario=scenario, language=language)
     return document(found.to_json())
 
 

@@ -89,7 +89,7 @@ async def post_scenario(new: New, at: At, caller: Manage) -> Response:
 async def post_preview(look: Look, at: At, caller: Read) -> Response:
     """What a scenario would change for some customers, as if it held now; nothing is kept, and nothing noted as shown."""
     scenario = Scenario.of(look.scenario)
-    found = await at.ask(at.shop.preview, scenario, look.customers, look.n, language=look.language or "")
+    found = await at.study(at.shop.preview, scenario, look.customers, look.n, language=look.language or "")
     return document({"previews": [one.to_json() for one in found]})
 
 

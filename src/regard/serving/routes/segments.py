@@ -27,7 +27,7 @@ async def get_segments(
     language: Literal["en", "zh"] | None = None,
 ) -> Response:
     """Clusters, RFM cells and saved rules as cards; or who meets one rule, and what they have more of than others."""
-    return document((await at.ask(at.shop.segments, rule or None, language=language)).to_json())
+    return document((await at.study(at.shop.segments, rule or None, language=language)).to_json())
 
 
 @router.get(
@@ -45,7 +45,7 @@ async def get_members(
 ) -> Response:
     """Members of a segment, each with the reasons."""
     first = LAST - after(cursor_)  # cursors count down, members up
-    page = await at.ask(at.shop.members_page, segment, first, limit, language=language)
+    page = await at.study(at.shop.members_page, segment, first, limit, language=language)
     following = first + len(page.members)
     more = cursor(LAST - following) if following < page.size else None
     return document({**page.to_json(), "next_cursor": more})
