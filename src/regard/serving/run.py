@@ -15,9 +15,14 @@ from regard.errors import WorkspaceError
 from regard.serving import logs
 from regard.serving.app import create
 from regard.serving.keys import Keys
+from regard.serving.protocol import Patient
 from regard.serving.settings import Settings
 from regard.serving.vault import Vault
 from regard.workspace import Workspace
+
+_KEEP_ALIVE = 75
+"""Seconds for which a connection without a request stays open: longer than the minute for which proxies keep theirs, so that
+none sends into a connection that is being closed."""
 
 
 def serve(
@@ -45,23 +50,9 @@ def serve(
     first = "" if settings.loopback else _first_key(shop)
     host, port = listening.getsockname()[:2]
     address = f"{'https' if settings.certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        limit_concurrency=settings.connections,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=max(1, round(settings.stop_seconds)),
-        ssl_certfile=settings.certificate or None,
-        ssl_keyfile=settings.certificate_key or None,
-    )
     try:
-        _Server(config, lambda: ready(address, first) if ready is not None else None).run(sockets=[listening])
+        told = (lambda: ready(address, first)) if ready is not None else None
+        WebServer(app, settings, ready=told).run(sockets=[listening])
     except SystemExit:
         failed = getattr(app.state, "failed", None)
         raise failed or WorkspaceError(f"{address} could not be served", hint="look at the lines above") from None
@@ -75,12 +66,30 @@ def _first_key(shop: Workspace) -> str:
         return Keys(vault).create("first", ["admin"], by="serve")[1] if vault.untouched else ""
 
 
-class _Server(uvicorn.Server):
-    """Says when it listens, and takes a signal to stop as a wish and not as a failure."""
+class WebServer(uvicorn.Server):
+    """Says when it listens, and takes a signal to stop as a wish and not as a failure.
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    Args:
+        app: of `create`. settings: how it runs. ready: called once it listens.
+    """
+
+    def __init__(self, app: FastAPI, settings: Settings, *, ready: Callable[[], None] | None = None) -> None:
+        config = uvicorn.Config(
+            app,
+            http=Patient.of(seconds=settings.body_seconds, most=settings.connections),
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE,
+            timeout_graceful_shutdown=max(1, round(settings.stop_seconds)),
+            ssl_certfile=settings.certificate or None,
+            ssl_keyfile=settings.certificate_key or None,
+        )
         super().__init__(config)
-        self._ready = ready
+        self._ready = ready or (lambda: None)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)

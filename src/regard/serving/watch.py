@@ -37,6 +37,9 @@ _SLOW = 1.0
 """Seconds beyond which a request is worth a line."""
 
 
+_CROWDED = Problem("busy", detail="too many connections", retry_after=1, headers={"Connection": "close"})
+
+
 class Watch:
     """Counts, times and logs; sees to headers; turns whatever is raised into a problem that says nothing.
 
@@ -72,7 +75,10 @@ class Watch:
 
         error: BaseException | None = None
         try:
-            await self._app(scope, receive, watched)
+            if "regard.crowded" in scope:
+                await _CROWDED.response(scope)(scope, receive, watched)
+            else:
+                await self._app(scope, receive, watched)
         except Exception as raised:
             error = raised
             if status:
