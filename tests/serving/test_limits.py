@@ -13,7 +13,8 @@ from tests.serving.conftest import ELSEWHERE
 from tests.serving.test_hosts import told
 
 from regard.errors import RegardError
-from regard.serving.limits import Bucket, strict
+from regard.serving.body import parsed
+from regard.serving.limits import Bucket
 from regard.serving.problems import Problem
 
 Served = Callable[..., TestClient]
@@ -67,7 +68,7 @@ def test_json_is_read_strictly_before_a_handler_sees_it(client: TestClient, body
 @given(st.binary(max_size=64) | st.text(alphabet='[]{}":,\\u0d89eE+-.tfn ', max_size=64).map(str.encode))
 def test_no_bytes_break_the_reading(body: bytes) -> None:
     try:
-        strict(body)
+        parsed(body)
     except RegardError as error:
         assert isinstance(error, Problem) and error.type == "malformed"
 

@@ -6,7 +6,7 @@ import json
 import zlib
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from starlette.requests import ClientDisconnect
+from pydantic_core import from_json
 
 from regard.serving.problems import Problem
 
@@ -15,35 +15,22 @@ if TYPE_CHECKING:
 
 
 async def read(request: Request, *, limit: int) -> bytes:
-    """The body; one packed with gzip as what it was before.
+    """The body, which `limits.Bodies` has let in; one packed with gzip as what it was before.
 
     Args:
-        request: whose body has not been read yet.
-        limit: most bytes, before and after inflating: a kilobyte can hold a megabyte of blanks.
+        request: whose body it is.
+        limit: most bytes after inflating: a kilobyte can hold a megabyte of blanks.
 
     Raises:
-        Problem: too large, packed otherwise or not as it says, or the sender has gone.
+        Problem: too large, packed otherwise, or not packed as it says.
     """
     coding = request.headers.get("content-encoding", "identity").strip().lower()
-    if coding not in ("identity", "gzip", "x-gzip", ""):
-        hint = "send it as it is, or packed with gzip"
-        raise Problem(
-            "wrong-type", detail="an unknown Content-Encoding", hint=hint, headers={"Accept-Encoding": "gzip"}
-        )
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > limit:
-        raise too_large(limit)
-    chunks, size = [], 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise too_large(limit)
-            chunks.append(chunk)
-    except ClientDisconnect:
-        raise Problem("malformed", detail="the body ended early") from None
-    body = b"".join(chunks)
-    return inflated(body, limit=limit) if coding in ("gzip", "x-gzip") else body
+    if coding in ("identity", ""):
+        return await request.body()
+    if coding in ("gzip", "x-gzip"):
+        return inflated(await request.body(), limit=limit)
+    hint = "send it as it is, or packed with gzip"
+    raise Problem("wrong-type", detail="an unknown Content-Encoding", hint=hint, headers={"Accept-Encoding": "gzip"})
 
 
 def inflated(body: bytes, *, limit: int) -> bytes:
@@ -69,10 +56,12 @@ def inflated(body: bytes, *, limit: int) -> bytes:
 
 
 def parsed(body: bytes) -> Any:
-    """A body as JSON; of a name that stands twice in an object the last one counts, as in every browser.
+    """A body as JSON, as RFC 8259 and I-JSON have it, at most 200 levels deep.
+
+    Of a name that stands twice in an object the last one counts, as in every browser.
 
     Raises:
-        Problem: it is none; the detail says at which line and column.
+        Problem: it is none; the detail says where.
 
     >>> parsed(b'{"a": [1, 2.5]}')
     {'a': [1, 2.5]}
@@ -81,24 +70,39 @@ def parsed(body: bytes) -> Any:
     regard.serving.problems.Problem: NaN is not JSON
     """
     try:
-        return _DECODER.decode(body.decode())
+        return from_json(body, allow_inf_nan=False)
+    except ValueError:
+        raise _broken(body) from None
+
+
+def _broken(body: bytes) -> Problem:
+    """Why a body is no JSON; the slow reader knows the line."""
+    try:
+        _DECODER.decode(body.decode())
     except json.JSONDecodeError as error:
-        raise Problem("malformed", detail=f"{error.msg} at line {error.lineno}, column {error.colno}") from None
+        return Problem("malformed", detail=f"{error.msg} at line {error.lineno}, column {error.colno}")
     except UnicodeDecodeError as error:
-        raise Problem("malformed", detail=f"not UTF-8 at byte {error.start}") from None
+        return Problem("malformed", detail=f"not UTF-8 at byte {error.start}")
+    except Problem as problem:
+        return problem
     except RecursionError:
-        raise Problem("malformed", detail="nested too deeply") from None
-    except ValueError:  # a number of thousands of digits
-        raise Problem("malformed", detail="a number that is too long") from None
+        return Problem("malformed", detail="nested too deeply")
+    except ValueError:
+        return Problem("malformed", detail="a number that is too long")
+    return Problem("malformed", detail="not JSON as I-JSON has it: half a character, or too many levels")
 
 
-def document(request: Request, body: bytes) -> Any:
+async def whole(request: Request, *, limit: int) -> Any:
     """A request's body as JSON; one that was said to be JSON has been read already.
 
+    Args: request: whose body it is. limit: most bytes after inflating.
+
     Raises:
-        Problem: it is none.
+        Problem: it is none, or too large.
     """
-    return request.scope["regard.json"] if "regard.json" in request.scope else parsed(body)
+    if "regard.json" in request.scope:
+        return request.scope["regard.json"]
+    return parsed(await read(request, limit=limit))
 
 
 def too_large(limit: int) -> Problem:

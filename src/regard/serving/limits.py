@@ -9,8 +9,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from pydantic_core import from_json
-
 from regard.serving.body import parsed
 from regard.serving.problems import Problem, respond
 from regard.serving.sessions import same
@@ -160,12 +158,11 @@ class Bodies:
         """The body; None when the sender has gone."""
         caller: Caller = scope["regard.caller"]
         most = self._settings.anonymous_bytes if caller.kind == "nobody" else self._settings.body_bytes
-        too_large = Problem("too-large", detail=f"more than {most:,} bytes", headers=_CLOSE)
         length = headers.get(b"content-length", b"0")
         if not length.isdigit():
             raise Problem("malformed", detail="the length of the body is no number", headers=_CLOSE)
         if int(length) > most:
-            raise too_large
+            raise _too_large(most)
         parts: list[bytes] = []
         size = 0
         try:
@@ -178,7 +175,7 @@ class Bodies:
                     size += len(part)
                     self._reading += len(part)
                     if size > most:
-                        raise too_large
+                        raise _too_large(most)
                     if self._reading > _ROOM:
                         raise Problem("busy", detail="too many bodies are on their way", retry_after=1, headers=_CLOSE)
                     parts.append(part)
@@ -191,22 +188,8 @@ class Bodies:
             self._reading -= size
 
 
-def strict(body: bytes) -> Any:
-    """JSON as it may be: as RFC 8259 and I-JSON have it, at most 200 levels deep.
-
-    Raises:
-        Problem: it is not.
-
-    >>> strict(b'{"n": 1}')
-    {'n': 1}
-    """
-    try:
-        return from_json(body, allow_inf_nan=False)
-    except ValueError:
-        parsed(
-            body
-        )  # says where it is broken; what it takes all the same is half a character, or deeper than anything meant
-        raise Problem("malformed", detail="not JSON as I-JSON has it: half a character, or too many levels") from None
+def _too_large(most: int) -> Problem:
+    return Problem("too-large", detail=f"more than {most:,} bytes", headers=_CLOSE)
 
 
 def json_of(request: Request) -> Any:
@@ -220,7 +203,7 @@ def _look(scope: Scope, headers: dict[bytes, bytes], body: bytes) -> None:
     packed = headers.get(b"content-encoding", b"identity").lower() != b"identity"
     kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     if not packed and (kind == b"application/json" or kind.endswith(b"+json")):
-        scope["regard.json"] = strict(body)
+        scope["regard.json"] = parsed(body)
     if "regard.csrf" in scope:
         form = kind == b"application/x-www-form-urlencoded"
         try:

@@ -111,4 +111,7 @@ def _shifted(record: object, late_us: int) -> object:
 
 
 def _json(status: int, document: dict[str, Any]) -> Response:
-    return Response(json.dumps(document, ensure_ascii=False), status_code=status, media_type="application/json")
+    return Response(_ENCODED(document), status_code=status, media_type="application/json")
+
+
+_ENCODED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

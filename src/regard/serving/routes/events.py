@@ -17,8 +17,7 @@ from regard.serving import event_docs as docs
 from regard.serving.access import Caller, needs
 from regard.serving.adapters import cloudevents, ga4
 from regard.serving.adapters.lines import refused
-from regard.serving.body import document as whole
-from regard.serving.body import parsed, read
+from regard.serving.body import parsed, read, whole
 from regard.serving.cursors import after, cursor
 from regard.serving.problems import Problem
 from regard.serving.server import At, server
@@ -54,14 +53,13 @@ async def post_events(request: Request) -> Response:
     shape = request.query_params.get("shape", SHAPES[0])
     if shape not in SHAPES:
         raise Problem("invalid", detail="an unknown shape", hint=f"one of {', '.join(SHAPES)}")
-    body = await read(request, limit=at.settings.body_bytes)
     received_us = time.time_ns() // 1_000
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind in LINES:
-        return await take(at, caller, _lines(body, at.settings.rows))
+        return await take(at, caller, _lines(await read(request, limit=at.settings.body_bytes), at.settings.rows))
     if kind not in (*JSON, cloudevents.STRUCTURED, cloudevents.BATCHED):
         raise Problem("wrong-type", detail=f"the body is {kind or 'of no type'}", hint="send application/json")
-    document = whole(request, body)
+    document = await whole(request, limit=at.settings.body_bytes)
     if cloudevents.is_binary(request.headers):
         batch = adapted([cloudevents.from_headers(request.headers, document)], cloudevents.records)
     elif kind in (cloudevents.STRUCTURED, cloudevents.BATCHED):

@@ -17,7 +17,7 @@ from regard.errors import UsageError
 from regard.events.live import Refused, Result
 from regard.serving import event_docs as docs
 from regard.serving.access import Caller, needs
-from regard.serving.body import parsed, read
+from regard.serving.body import whole
 from regard.serving.cursors import LAST, after, cursor
 from regard.serving.problems import Problem
 from regard.serving.public import REASON
@@ -114,7 +114,7 @@ async def post_mended(
     """Take a record in Regard's names in the place of a refused one; one that is refused again keeps its number."""
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
         raise Problem("wrong-type", detail="a record is JSON", hint="send application/json")
-    record = parsed(await read(request, limit=at.settings.body_bytes))
+    record = await whole(request, limit=at.settings.body_bytes)
     return answer(await _sent(at, [number], {number: record}), [0])
 
 

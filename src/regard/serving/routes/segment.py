@@ -13,8 +13,7 @@ from starlette.responses import Response
 from regard.serving import event_docs as docs
 from regard.serving.access import Caller, needs
 from regard.serving.adapters import segment
-from regard.serving.body import document as whole
-from regard.serving.body import read
+from regard.serving.body import whole
 from regard.serving.problems import Problem
 from regard.serving.server import At
 from regard.serving.taking import adapted, take, too_many
@@ -29,10 +28,9 @@ Handler = Callable[..., Coroutine[Any, Any, Response]]
 
 async def _message(request: Request, at: At) -> Mapping[str, Any]:
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    body = await read(request, limit=at.settings.body_bytes)
     if kind not in JSON:
         raise Problem("wrong-type", detail=f"the body is {kind or 'of no type'}", hint="send application/json")
-    document = whole(request, body)
+    document = await whole(request, limit=at.settings.body_bytes)
     if not isinstance(document, Mapping):
         raise Problem("invalid", detail="the body is not an object")
     return document
