@@ -245,3 +245,9 @@ def test_built_files_are_kept_by_browsers_and_pages_are_not(full: TestClient) ->
     style = page.text.split('rel="stylesheet" href="')[1].split('"')[0]
     assert "immutable" in full.get(style).headers["cache-control"]
     assert page.headers["cache-control"] == "no-store" and page.headers["content-security-policy"]
+
+
+def test_an_address_of_the_api_that_leads_nowhere_keeps_its_problem(empty: TestClient) -> None:
+    for method in ("GET", "POST"):
+        found = empty.request(method, "/v1/nope")
+        assert found.status_code == 404 and found.json()["type"] == "urn:regard:problem:not-found"

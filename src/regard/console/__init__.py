@@ -16,7 +16,9 @@ def attach(app: FastAPI) -> None:
     """
     from regard.console.assets import Assets
     from regard.console.pages import routers
+    from regard.console.visit import lost
 
     app.mount("/assets", Assets(), name="assets")
     for router in routers():
         app.include_router(router, include_in_schema=False)
+    lost(app)

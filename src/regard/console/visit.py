@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, ParamSpec, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Annotated, Any, ParamSpec, TypeVar, cast
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
 from regard.console.frame import Frame, frame, page
 from regard.errors import RegardError
@@ -120,6 +121,21 @@ async def refused(request: Request, error: RegardError) -> Response:
     response = page(visit.frame, template, status=problem.status, problem=problem)
     response.headers.update(problem.headers)
     return response
+
+
+def lost(app: FastAPI) -> None:
+    """Answer with a page where an address leads nowhere; what is not a page's keeps its problem document."""
+    plainly = app.exception_handlers[HTTPException]
+
+    async def led_nowhere(request: Request, error: Exception) -> Response:
+        asked = request.scope["path"]
+        if getattr(error, "status_code", 0) != 404 or request.method != "GET" or asked.startswith("/v1/"):
+            return await cast("Awaitable[Response]", plainly(request, error))
+        caller: Caller = request.scope["regard.caller"]
+        known = "read" in caller.scopes or caller.kind != "nobody"
+        return await refused(request, Problem("not-found", detail=asked[:80]) if known else Problem("no-key"))
+
+    app.add_exception_handler(HTTPException, led_nowhere)
 
 
 def pages() -> APIRouter:

@@ -25,5 +25,5 @@ SCREENS = (
 
 
 def routers() -> list[APIRouter]:
-    """The router of every screen; the last one answers for pages that do not exist."""
-    return [import_module(f"{__name__}.{name}").router for name in (*SCREENS, "missing")]
+    """The router of every screen."""
+    return [import_module(f"{__name__}.{name}").router for name in SCREENS]
