@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,6 +30,9 @@ GROWTH = 4
 
 CHUNK = 1 << 20
 """Ids in memory at a time when files are merged, 16 bytes each."""
+
+PAUSE = 0.02
+"""Seconds between transactions that delete: SQLite's lock has no queue, and the writer looks for it only so often."""
 
 _DIGEST = np.dtype([("high", "<u8"), ("low", "<u8")])
 """A digest of 16 bytes as two numbers, its first bytes the high ones; files are sorted by the first number."""
@@ -238,8 +242,9 @@ def clear(catalog: Path, *, rows: int) -> None:
         gone, sealed = link.execute("SELECT min(seq), max(seq) FROM sealed").fetchone()
         delete = "DELETE FROM tail WHERE seq IN (SELECT seq FROM tail WHERE seq <= ? ORDER BY seq LIMIT ?)"
         while link.execute(delete, (gone, rows)).rowcount == rows:
-            pass
+            time.sleep(PAUSE)
         until, page = b"", "SELECT max(digest) FROM (SELECT digest FROM seen WHERE digest > ? ORDER BY digest LIMIT ?)"
         while (end := link.execute(page, (until, rows)).fetchone()[0]) is not None:
             link.execute("DELETE FROM seen WHERE digest > ? AND digest <= ? AND seq <= ?", (until, end, sealed))
             until = end
+            time.sleep(PAUSE)

@@ -107,17 +107,23 @@ def _evaluate(shop: Workspace, said: dict[str, Any], file: Path, progress: Telli
 
 def _seal(shop: Workspace, said: dict[str, Any], file: Path, progress: Telling) -> dict[str, Any]:
     """The new version's packed log is made here, so that whoever answers from it only has to map it."""
+    from regard.events.live.compaction import compact
     from regard.events.live.seal import seal
 
+    # First, so that one version is packed and not two.
+    progress.start("compacting")
+    compacted = compact(shop.store)
+    progress.finish()
     progress.start("sealing")
     report = seal(shop.store)
     progress.finish()
-    if report is None:
+    if report is None and not compacted.before:
         return {"events": 0}
     progress.start("packing")
     shop.log()
     progress.finish()
-    return {"events": report.accepted, "ingest": report.number, "version": shop.store.version}
+    sealed = {"events": report.accepted, "ingest": report.number} if report is not None else {"events": 0}
+    return {**sealed, "expired": compacted.expired, "version": shop.store.version}
 
 
 def _segments(shop: Workspace, said: dict[str, Any], file: Path, progress: Telling) -> dict[str, Any]:
