@@ -6,6 +6,7 @@ import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -124,6 +125,7 @@ class Settings:
         return cls(**said)
 
 
+@lru_cache(4_096)
 def is_loopback(address: str) -> bool:
     """Whether an IP address is one of this machine's own.
 

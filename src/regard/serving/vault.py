@@ -84,9 +84,13 @@ class Vault:
         return link
 
     def version(self) -> int:
-        """Another number after every change, whichever process made it; costs microseconds."""
-        with self._reading, said(self.path):
-            return int(self._reads.execute("PRAGMA data_version").fetchone()[0])
+        """Another number after every change, whichever process made it; costs microseconds, for every request asks."""
+        try:
+            with self._reading:
+                return int(self._reads.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.DatabaseError:
+            with said(self.path):
+                raise
 
     @property
     def untouched(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from regard.serving.limits import Bucket
@@ -52,12 +53,13 @@ class Watch:
         self._every = every
         self._lines = Bucket(rate=10.0, burst=100.0)  # a flood of refusals is told by the measures
         self._untold = 0
+        self._begun, self._numbers = secrets.token_hex(4), count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request = scope["regard.request"] = secrets.token_hex(8)
+        request = scope["regard.request"] = f"{self._begun}{next(self._numbers):08x}"
         out: list[tuple[bytes, bytes]] = [(b"x-request-id", request.encode())]
         scope["regard.out"] = out
         status = 0
