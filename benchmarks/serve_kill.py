@@ -28,12 +28,13 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+import regard
 from benchmarks.machine import hardware
-from benchmarks.served import Client, Process, client, make
+from benchmarks.served import Client, Process, add_model, client, make
 from regard.events.live import Tail
 from regard.events.store import Store
 
-ITEMS, CUSTOMERS, EVENTS = 300, 120, 25
+ITEMS, CUSTOMERS, EVENTS, WIDTH = 300, 120, 25, 16
 SENDERS, BATCH = 4, 20
 BACK_SECONDS = 3.0
 """Seconds in which a server must be back, from the start of its process to the answer to a first post."""
@@ -43,7 +44,7 @@ CHORES: dict[str, tuple[tuple[str, Any], ...]] = {
     "seal": (("/v1/jobs", {"kind": "seal"}),),
     "compact": (("/v1/jobs", {"kind": "seal"}), ("/v1/jobs", {"kind": "compact"})),
     "train": (("/v1/jobs", {"kind": "train", "arguments": {"steps": 10}}),),
-    "swap": (("/v1/jobs", {"kind": "seal"}),),
+    "swap": tuple((f"/v1/models/{model}/promote", {"why": "benchmark"}) for model in ("m1", "m2") * 10),
 }
 """What the server is asked to do while events arrive: name -> (path, body) of posts."""
 
@@ -118,17 +119,22 @@ def main() -> None:
 
 async def measured(kills: int, seed: int) -> dict[str, Any]:
     """So many kills, each after another chore."""
-    chance, ledger, back = np.random.default_rng(seed), Ledger(), list[float]()
+    chance, ledger = np.random.default_rng(seed), Ledger()
+    back, answers = list[float](), list[float]()
     asked: Counter[str] = Counter()
     during: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as name:
-        process = Process(make(Path(name) / "shop", items=ITEMS, customers=CUSTOMERS, events=EVENTS))
+        folder = make(Path(name) / "shop", items=ITEMS, customers=CUSTOMERS, events=EVENTS, width=WIDTH)
+        add_model(regard.open(folder), items=ITEMS, width=WIDTH)
+        process = Process(folder)
         lost = twice = 0
         for number, chore in zip(range(kills + 1), itertools.cycle(CHORES), strict=False):
             process.start()
             async with client(process) as mine:
                 await ledger.send(mine, ledger.batch())
                 back.append(time.monotonic() - process.began)
+                await _asked(mine)
+                answers.append(time.monotonic() - process.began)
                 await ledger.again(mine)
                 kept = there(process.folder)
                 missing, doubled = faults(kept, ledger)
@@ -149,10 +155,7 @@ async def measured(kills: int, seed: int) -> dict[str, Any]:
     return {
         "kills": kills, "during": dict(during), "asked": dict(asked), "acknowledged": len(ledger.acknowledged),
         "lost": lost + final[0], "twice": twice + final[1], "exit_code": ended,
-        "back_seconds": {
-            "median": round(float(np.median(back)), 2), "longest": round(max(back), 2),
-            "above_limit": sum(seconds > BACK_SECONDS for seconds in back),
-        },
+        "seconds_to_events": _told(back), "seconds_to_answers": _told(answers),
     }  # fmt: skip
 
 
@@ -168,6 +171,19 @@ async def _chores(mine: Client, chore: str, asked: Counter[str]) -> None:
         for path, body in CHORES[chore]:
             status, _ = await mine.ask(mine.post(path, body))
             asked[f"{chore}: {status}"] += 1
+
+
+async def _asked(mine: Client) -> None:
+    status, body = await mine.ask(mine.post("/v1/recommendations", {"customer": "c1", "n": 3}))
+    if status != 200:
+        raise SystemExit(f"{status}: {body[:300]!r}")
+
+
+def _told(seconds: list[float]) -> dict[str, float]:
+    return {
+        "median": round(float(np.median(seconds)), 2), "longest": round(max(seconds), 2),
+        "above_limit": sum(one > BACK_SECONDS for one in seconds),
+    }  # fmt: skip
 
 
 def there(folder: Path) -> Counter[str]:

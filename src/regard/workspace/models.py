@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from regard.errors import ModelError, UsageError, WorkspaceError
+from regard.errors import ModelError, UnknownModelError, UsageError, WorkspaceError
 from regard.events.catalog import opened
 
 State = Literal["candidate", "serving", "previous", "refused"]
@@ -294,7 +294,7 @@ def _named(models: list[Registered], name: str) -> Registered:
         if model.id == name:
             return model
     have = ", ".join(model.id for model in models[:10]) or "none yet"
-    raise ModelError(f"no model '{name}'", hint=f"there is {have}")
+    raise UnknownModelError(f"no model '{name}'", hint=f"there is {have}")
 
 
 def _serving(models: list[Registered], but: str = "") -> Registered | None:
