@@ -92,16 +92,19 @@ def there(link: sqlite3.Connection) -> bool:
     return link.execute("SELECT 1 FROM sqlite_master WHERE name = 'consents'").fetchone() is not None
 
 
-def people(link: sqlite3.Connection, version: int, names: Iterable[str]) -> dict[str, Person]:
+def people(
+    link: sqlite3.Connection, version: int, names: Iterable[str], *, read: int | None = None
+) -> dict[str, Person]:
     """Whom ids mean now, and what they have said since a version.
 
     Args:
         version: of the manifest, of which it is known who consents. names: ids.
+        read: version of which the events were read: who was erased since is not looked at; None = the same.
     """
     asked = list(dict.fromkeys(names))
     found = aliases.whose(link, asked, _now_us())
     said = _said(link, aliases.under(link, found.values())) if there(link) else {}
-    gone = erased.hidden(link, version, {*asked, *found.values()})
+    gone = erased.hidden(link, version if read is None else read, {*asked, *found.values()})
     return {
         name: Person(
             customer=customer,

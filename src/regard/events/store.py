@@ -204,6 +204,10 @@ class Store:
                 return None
             return engine.table(f"SELECT customer FROM {engine.among} ORDER BY customer")["customer"].combine_chunks()
 
+    def asked(self, version: int) -> tuple[str, ...]:
+        """The customers tables of a version that make consent a condition for everybody."""
+        return tuple(part.path for part in self.catalog.parts(version, "customers") if consent.CONSENT in part.columns)
+
     def people(self, version: int, names: Iterable[str]) -> dict[str, consent.Person]:
         """Whom ids mean now, and what they have said since a version (see `consent.people`)."""
         with opened(self.catalog.path) as link:

@@ -57,10 +57,11 @@ class Answering:
         """From here on answers come from what `refresh` found, whatever happens to the store."""
         self.refresh()
         self._held = True
+        self._data.held = self._seen.version if self._seen else None
 
     def let_go(self) -> None:
         """From here on every question looks for a newer version."""
-        self._held = False
+        self._held, self._data.held = False, None
 
     def shop(self, *, model: str | None = None, language: str | None = None) -> tuple[Shop, tuple[str, ...]]:
         """The shop with a ranker, and notes for whoever reads its answers.
@@ -102,6 +103,8 @@ class Answering:
                     seen = replace(seen, entries=tuple(self._models.in_order()))
             self._ranker(seen, None, "en")  # a model is read now, and not by the first who asks
             self._seen = seen
+            if self._held:
+                self._data.held = seen.version
         return why
 
     def _try(self, seen: _Seen, new: Registered, old: Registered | None) -> str | None:
@@ -118,13 +121,18 @@ class Answering:
 
     def _look(self, before: _Seen | None) -> _Seen:
         entries = tuple(self._models.in_order())
-        if before is not None and before.version == self._data.version:
+        if before is not None and before.version == self._data.version and not self._gone(before):
             return replace(before, entries=entries, broken={})
         while True:
             version = self._data.version
             plain = self._plain(version)
             if version == self._data.version:  # else the log may be of either, and the tail would hide or double events
                 return _Seen(version=version, plain=plain, entries=entries)
+
+    def _gone(self, before: _Seen) -> bool:
+        """Whether anybody in the log may no longer be looked at."""
+        gone = self._data.withdrawn(before.version)
+        return bool(gone) and any(name in before.plain.log.customers for name in gone)
 
     def _plain(self, version: int) -> Shop:
         log = self._data.log()
@@ -134,7 +142,7 @@ class Answering:
             content_of=self._data.content,
             table=self._data.items(),
             language=self._data.config.language,
-            arrived=self._data.arrived(version),
+            arrived=self._data.arrived(version, log),
         )
 
     def _ranker(self, seen: _Seen, name: str | None, language: str) -> tuple[Ranker | None, tuple[str, ...]]:

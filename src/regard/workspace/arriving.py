@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regard.sequences.arrivals import Arrival, Arrived
+from regard.sequences.log import Log
 from regard.sequences.pack import CONTEXT
 from regard.workspace.asking import Asking
 
@@ -34,28 +35,62 @@ class Arriving:
         with self._asking.link() as link:
             return int(link.execute("SELECT coalesce(max(version), 0) FROM versions").fetchone()[0])
 
-    def people(self, version: int, names: Iterable[str]) -> dict[str, Person]:
+    def people(self, version: int, names: Iterable[str], *, read: int) -> dict[str, Person]:
         """Whom ids mean now, and what they have said since a version (see `events.consent.people`)."""
         from regard.events.consent import people
 
         with self._asking.link() as link:
-            return people(link, version, names)
+            return people(link, version, names, read=read)
 
-    def since(self, version: int) -> Arrived:
-        """What gives the events that no part of a version holds.
+    def withdrawn(self, version: int) -> set[str]:
+        """The ids that may no longer be looked at, of those that might at a version."""
+        from regard.events.consent import withdrawn
+
+        with self._asking.link() as link:
+            return withdrawn(link, version)
+
+    def since(self, version: int, log: Log) -> Arrived:
+        """What gives the events of customers that are not theirs in a log: what no part of its version holds, and what the log
+        has under ids that were joined to them since.
+
+        Args: version: of the manifest. log: of its parts.
 
         Raises:
             WorkspaceError: when it is asked, and the version has been left so long ago that nobody can tell any more.
         """
 
         def arrived(customers: Sequence[str]) -> Mapping[str, Sequence[Arrival]]:
+            from regard.events import aliases
             from regard.events.live.tail import Tail
 
             with self._asking.link() as link:
                 found = Tail(link).since(version, customers)
-            return {name: [arrival(row) for row in rows] for name, rows in found.items() if rows}
+                spans = aliases.since(link, version, customers)
+            came = {name: [arrival(row) for row in rows] for name, rows in found.items()}
+            for name, joined in spans.items():
+                for span in joined:
+                    came[name] += [one for one in told(log, span.id) if one.time * SECOND in span]
+            return {name: rows for name, rows in came.items() if rows}
 
         return arrived
+
+
+def told(log: Log, customer: str) -> list[Arrival]:
+    """What a log has of one customer, as events that could be another's."""
+    code = log.customers.code(customer)
+    if code < 0:
+        return []
+    return [
+        Arrival(
+            behaviour=log.behaviours[log.behaviour[row]],
+            item=log.items.id(log.item[row]) if log.item[row] >= 0 else None,
+            time=int(log.time[row]),
+            quantity=float(log.quantity[row]),
+            value=float(log.value[row]),
+            context={name: words[codes[row]] for name, (words, codes) in log.context.items() if codes[row] >= 0},
+        )
+        for row in range(int(log.offsets[code]), int(log.offsets[code + 1]))
+    ]
 
 
 def arrival(row: Row) -> Arrival:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +26,25 @@ if TYPE_CHECKING:
     from regard.sequences.attributes import Attributes
 
 
+@dataclass(frozen=True)
+class _Consent:
+    """Who consents by the customers tables.
+
+    Args:
+        version: of the store, the newest of which this is known. since: at which it was worked out.
+        asked: tables with the column. ids: of who does; None where nobody was asked.
+    """
+
+    version: int
+    since: int
+    asked: tuple[str, ...]
+    ids: Vocabulary | None
+
+    def given(self, customer: str) -> bool:
+        """Whether a customer may be looked at who has said nothing since."""
+        return self.ids is None or customer in self.ids
+
+
 class Data:
     """The events of one workspace as arrays.
 
@@ -36,7 +55,9 @@ class Data:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._arriving = Arriving(store.catalog.path)
-        self._consenting: tuple[int, Vocabulary | None] | None = None
+        self._known: _Consent | None = None
+        self.held: int | None = None
+        """The version from which answers come, whatever happens to the store; None = always the newest."""
         self._beside: tuple[int, Attributes | None] | None = None
 
     @property
@@ -44,9 +65,9 @@ class Data:
         """Changes with every ingest and undo."""
         return self._arriving.version()
 
-    def arrived(self, version: int) -> Arrived:
-        """What gives the events of customers that no part of this version holds."""
-        return self._arriving.since(version)
+    def arrived(self, version: int, log: Log) -> Arrived:
+        """What gives the events of customers that are not theirs in the log of this version."""
+        return self._arriving.since(version, log)
 
     @property
     def config(self) -> Config:
@@ -121,24 +142,34 @@ class Data:
 
     def withheld(self, customers: Iterable[str]) -> set[str]:
         """Those of these customers, known or not, who have not consented (see `events.consent`): of them nothing is here."""
-        version = self.version
-        if self._consenting is None or self._consenting[0] != version:
-            told = self._store.consenting()
-            self._consenting = version, None if told is None else Vocabulary(told)
-        known = self._consenting[1]
-        people = self._arriving.people(version, customers)
-        return {
-            name
-            for name, person in people.items()
-            if person.said is False or (person.said is None and known is not None and person.customer not in known)
-        }
+        return {name for name, owner in self.owners(customers).items() if owner is None}
 
     def owners(self, names: Iterable[str]) -> dict[str, str | None]:
         """Whose each id is now; None for one of whom nothing may be looked at."""
-        asked = list(names)
-        withheld = self.withheld(asked)
-        people = self._arriving.people(self.version, asked)
-        return {name: None if name in withheld else people[name].customer for name in asked}
+        consent = self._consent()
+        read = consent.version if self.held is None else self.held
+        people = self._arriving.people(consent.since, names, read=read)
+        return {
+            name: None
+            if person.said is False or (person.said is None and not consent.given(person.customer))
+            else person.customer
+            for name, person in people.items()
+        }
+
+    def withdrawn(self, version: int) -> set[str]:
+        """The ids that may no longer be looked at, of those that might at a version."""
+        return self._arriving.withdrawn(version)
+
+    def _consent(self) -> _Consent:
+        """Who consents by the tables; worked out anew when one that asks for it comes or goes, not at every seal."""
+        version, known = self.version, self._known
+        if known is None or known.version != version:
+            asked = self._store.asked(version)
+            if known is None or known.asked != asked:
+                told = self._store.consenting() if asked else None
+                known = _Consent(version, version, asked, None if told is None else Vocabulary(told))
+            self._known = known = replace(known, version=version)
+        return known
 
     def must_consent(self, customers: Iterable[str]) -> None:
         """Refuse a question about customers who have not all consented.

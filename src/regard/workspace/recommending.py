@@ -18,7 +18,7 @@ from regard.insight.recommend import at_least_one
 from regard.insight.scenario import PLACES, Boost
 from regard.insight.shop import Shop
 from regard.workspace.answering import Answering
-from regard.workspace.consent import named, strangers
+from regard.workspace.consent import meant, named
 from regard.workspace.data import Data
 from regard.workspace.impressions import Impression
 from regard.workspace.scenarios import Kept
@@ -138,19 +138,20 @@ class Recommending:
         runs = kept is not None and kept.scenario.runs(datetime.now(UTC))
         scenario = kept.scenario if kept is not None and runs else Scenario()
         ask = question.ask
-        withheld = self._data.withheld([ask.customer]) if ask.customer is not None else set()
-        shop, notes, share = self._shop(question, scenario, None if withheld else ask.customer, language)
+        owners = self._data.owners([ask.customer]) if ask.customer is not None else {}
+        who = None if ask.customer is None else owners[ask.customer]
+        shop, notes, share = self._shop(question, scenario, who, language)
         if kept is not None and not runs:
             notes = (*notes, words.rests(kept.name, language))
-        found = _answers(shop, strangers([ask], withheld), question, question.rules(scenario))
-        answer = named(found, [ask], withheld, language)[0].noting(notes)
+        found = _answers(shop, meant([ask], owners), question, question.rules(scenario))
+        answer = named(found, [ask], owners, language)[0].noting(notes)
         told = Recommendation(
             recommendation_id=str(uuid.uuid4()),
             scenario=None if kept is None else kept.name,
             scenario_number=None if kept is None else kept.number,
             answer=answer,
         )
-        return told, _noted(told, question, share, known=not withheld)
+        return told, _noted(told, question, share, known=who is not None)
 
     def preview(self, scenario: Scenario, customers: Sequence[str | None], n: int, language: str = "") -> list[Preview]:
         """Lists without and with a scenario, as if it held now; whoever has not consented is answered as a stranger.
@@ -161,9 +162,9 @@ class Recommending:
         question = Question(n=n, language=language)
         shop, _ = self._answering.shop(language=language or None)
         asks = [Ask(customer=name) for name in customers]
-        withheld = self._data.withheld(ask.customer for ask in asks if ask.customer is not None)
+        owners = self._data.owners(ask.customer for ask in asks if ask.customer is not None)
         before, after = (
-            named(_answers(shop, strangers(asks, withheld), question, rules), asks, withheld, shop.language)
+            named(_answers(shop, meant(asks, owners), question, rules), asks, owners, shop.language)
             for rules in (Scenario(), scenario)
         )
         return [

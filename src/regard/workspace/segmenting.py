@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from regard.customers import segments as room
@@ -200,6 +202,11 @@ class Segmenting:
         if self._seen is None or self._seen[0] != key:
             self._seen = (key, crowd(self._store, self._models, self._data, self._load))
         seen = self._seen[1]
+        gone = [name for name in self._data.withdrawn(seen.version) if name in seen.people.customers]
+        if gone:
+            keep = pc.invert(pc.is_in(seen.table.column("customer"), pa.array(gone, pa.string())))
+            seen = replace(seen, table=seen.table.filter(keep))
+            self._seen = (key, seen)
         if not seen.table.num_rows:
             raise InputError("there are no customers to segment", hint=f"regard ingest {self._store.folder} FILE")
         return seen

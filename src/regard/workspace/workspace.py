@@ -22,7 +22,7 @@ from regard.progress import Progress, Silent
 from regard.sequences.log import Log
 from regard.workspace import learning, oddities
 from regard.workspace.answering import Answering, unproven
-from regard.workspace.consent import named, strangers
+from regard.workspace.consent import meant, named
 from regard.workspace.data import Data
 from regard.workspace.erasing import Erasing
 from regard.workspace.explained import Explained
@@ -335,10 +335,10 @@ class Workspace(Profiled, Explained, Living, Looked, Served, Promoting, Erasing)
             raise UsageError("events and interests belong to one customer", hint="ask for one customer at a time")
         told, wished = insight.given(events), tuple(str(wish) for wish in interests)
         asks = [Ask(customer=None if name is None else id_of(name), events=told, interests=wished) for name in names]
-        withheld = self._data.withheld(ask.customer for ask in asks if ask.customer is not None)
+        owners = self._data.owners(ask.customer for ask in asks if ask.customer is not None)
         shop, notes, asked = self._limited(**limits)
-        found = insight.recommend(shop, strangers(asks, withheld), n=n, **asked)
-        answers = [answer.noting(notes) for answer in named(found, asks, withheld, shop.language)]
+        found = insight.recommend(shop, meant(asks, owners), n=n, **asked)
+        answers = [answer.noting(notes) for answer in named(found, asks, owners, shop.language)]
         return answers[0] if one else answers
 
     def recommend_all(
