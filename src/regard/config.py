@@ -50,7 +50,7 @@ class Config:
         privacy: 'sensitive': kinds of sensitive columns (SENSITIVE) that may be used; none unless named here.
         live: 'keep_days': days after which live events are dropped, 0 = never; 'keep_refused_days': likewise refused
             records (90 unless given, see `events.live.compaction`).
-        serve: settings of `regard serve`, which checks them.
+        serve: settings of `regard serve`, which checks them. upkeep: of what it does by itself (see `serving.jobs.schedule`).
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -68,6 +68,7 @@ class Config:
     privacy: dict[str, tuple[str, ...]] = field(default_factory=lambda: {"sensitive": ()})
     live: dict[str, int] = field(default_factory=dict)
     serve: dict[str, Any] = field(default_factory=dict)
+    upkeep: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import pkgutil
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
@@ -13,12 +14,15 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
 from regard import __version__
-from regard.errors import RegardError
+from regard.errors import RegardError, WorkspaceError
 from regard.serving import health, problems, routes
 from regard.serving.audit import Audit
 from regard.serving.described import described
 from regard.serving.entrance import Entrance
 from regard.serving.hosts import Hosts
+from regard.serving.jobs import Jobs
+from regard.serving.jobs.schedule import Settings as Upkeeping
+from regard.serving.jobs.schedule import Upkeep
 from regard.serving.keys import Keys
 from regard.serving.limits import Bodies, Rates
 from regard.serving.measures import Measures
@@ -28,6 +32,9 @@ from regard.serving.settings import Settings
 from regard.serving.vault import Vault
 from regard.serving.watch import Watch
 from regard.workspace import Workspace
+from regard.workspace.living import Live
+
+_log = logging.getLogger(__name__)
 
 
 def create(shop: Workspace, settings: Settings | None = None) -> FastAPI:
@@ -115,9 +122,23 @@ def _server(shop: Workspace, settings: Settings, kept: ExitStack) -> Server:
         people=People(vault),
         audit=Audit(vault),
         measures=Measures(lambda: health.measured(shop, writer)),
+        jobs=_jobs(shop, writer, kept),
     )
     kept.callback(at.checking.close)
     return at
+
+
+def _jobs(shop: Workspace, writer: Live, kept: ExitStack) -> Jobs | None:
+    """What runs beside the answers; nothing where another server of the workspace runs it already."""
+    upkeep = Upkeep(shop, writer.counts, Upkeeping.of(shop.config.upkeep))
+    try:
+        jobs = kept.enter_context(Jobs(shop.folder, ended=upkeep.heard))
+    except WorkspaceError as error:
+        _log.warning("no jobs here: %s", error.message)
+        return None
+    kept.callback(upkeep.close)
+    upkeep.start(jobs)
+    return jobs
 
 
 _NOTING = 60.0

@@ -22,6 +22,7 @@ from regard.serving.throttle import Throttle
 from regard.serving.vault import Vault
 
 if TYPE_CHECKING:
+    from regard.serving.jobs import Jobs
     from regard.workspace import Workspace
     from regard.workspace.living import Live
 
@@ -90,6 +91,7 @@ class Server:
         studies: the threads of what looks at everybody, apart from the answers that a site waits for.
         checking: the thread on which passwords are checked, so that a crowd at the door keeps nobody inside waiting.
         logins: wrong passwords by address, by name, and by both.
+        jobs: what takes longer than an answer; None where another process runs the workspace's jobs.
     """
 
     shop: Workspace
@@ -106,6 +108,7 @@ class Server:
     logins: Mapping[str, Throttle] = field(
         default_factory=lambda: {"address": Throttle(free=20), "name": Throttle(free=100), "both": Throttle(free=5)}
     )
+    jobs: Jobs | None = None
 
     @property
     def open(self) -> bool:

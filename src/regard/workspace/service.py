@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regard.errors import ModelError
 from regard.insight.ranker import Model
@@ -50,6 +50,15 @@ class Promoting:
             WorkspaceError: another training is under way.
         """
         return self._refreshing.run(budget=budget, seed=seed, warm=warm, progress=progress or Silent())
+
+    def card(self, model: str) -> Mapping[str, Any]:
+        """What is known of a model's training.
+
+        Raises:
+            ModelError: there is none of that id, or it cannot be read.
+        """
+        ours, _ = self._answering.shop(model=model)
+        return ours.model.card if ours.model is not None else {}
 
     def promote(self, model: str, *, why: str = "by hand") -> Registered:
         """Put a model in service once it has answered a few customers as it should (see `workspace.canary`).

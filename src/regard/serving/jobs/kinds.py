@@ -85,6 +85,8 @@ KINDS: dict[str, Kind] = {
     "refresh": Kind(arguments=Refresh, lane="model", resumes=True),
     "evaluate": Kind(arguments=Evaluate, lane="model", resumes=True),
     "seal": Kind(lane="store", resumes=True),
+    "compact": Kind(lane="store", resumes=True),
+    "pack": Kind(lane="read", resumes=True),
     "segments": Kind(lane="read", resumes=True),
     "recommend_all": Kind(arguments=RecommendAll, lane="read", file=".parquet"),
     "profiles": Kind(arguments=Profiles, lane="read", file=".parquet"),

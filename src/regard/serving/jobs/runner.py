@@ -42,6 +42,7 @@ class Settings:
         line_bytes: longest line that a process may say; what is longer is lost.
         keep_days: days for which the files that jobs wrote are kept; they hold what is known of everybody.
         threads: of each process.
+        nice: how far each process stands back for others that want the same core: answers go first.
     """
 
     at_once: int = 1
@@ -51,6 +52,7 @@ class Settings:
     line_bytes: int = 1 << 20
     keep_days: float = 7.0
     threads: int = 1
+    nice: int = 10
 
 
 class Jobs:
@@ -78,6 +80,7 @@ class Jobs:
         self._tell, self._command = ended, command
         self._changed = threading.Condition()
         self._running: dict[str, subprocess.Popen[str]] = {}
+        self._lanes: dict[str, str] = {}
         self._progress: dict[str, dict[str, Any]] = {}
         self._cancelled: set[str] = set()
         self._watching: list[threading.Thread] = []
@@ -120,6 +123,17 @@ class Jobs:
         """
         return self._as_told(self._book.get(name))
 
+    def now(self, job: Job) -> Job:
+        """A job as it stands, by one that was got before: while it runs, nothing is read of the disk."""
+        if job.state == "running" and job.id in self._running:
+            return self._as_told(job)
+        return self.get(job.id)
+
+    @property
+    def closing(self) -> bool:
+        """Whether no more will be heard of any job."""
+        return self._closing
+
     def all(self, n: int = 100, *, before: str | None = None) -> list[Job]:
         """The latest jobs, the latest first; those before one of them."""
         return [self._as_told(job) for job in self._book.all(n, before=number_of(before) if before else None)]
@@ -127,6 +141,10 @@ class Jobs:
     def pending(self, kind: str) -> bool:
         """Whether a job of this kind waits or runs."""
         return any(job.kind == kind for job in self._book.all(self._settings.queued * 2, states=OPEN))
+
+    def busy(self) -> bool:
+        """Whether any job waits or runs."""
+        return bool(self._book.all(1, states=OPEN))
 
     def file(self, job: Job) -> Path:
         """Where the file is that a job wrote, or would write."""
@@ -221,11 +239,10 @@ class Jobs:
             return None
         try:
             queued = self._book.all(self._settings.queued * 2, states=("queued",))
-            running = self._book.all(self._settings.queued, states=("running",))
         except WorkspaceError:
             _log.exception("the book of jobs cannot be read")
             return None
-        taken = {KINDS[job.kind].lane for job in running if job.kind in KINDS}
+        taken = set(self._lanes.values())
         for job in reversed(queued):
             if job.kind not in KINDS:
                 self._book.ended(job.id, "failed", error="this Regard knows no job of this kind", hint="upgrade regard")
@@ -245,7 +262,7 @@ class Jobs:
             _close(process)
             return
         with self._changed:
-            self._running[job.id] = process
+            self._running[job.id], self._lanes[job.id] = process, KINDS[job.kind].lane
             stop = self._closing or job.id in self._cancelled
         if stop:
             _stop(process, self._settings.grace)
@@ -258,7 +275,12 @@ class Jobs:
         try:
             with suppress(BrokenPipeError):
                 self.file(job).parent.mkdir(parents=True, exist_ok=True)
-                told = {"folder": str(self._folder), "kind": job.kind, "arguments": job.arguments}
+                told = {
+                    "folder": str(self._folder),
+                    "kind": job.kind,
+                    "arguments": job.arguments,
+                    "nice": self._settings.nice,
+                }
                 assert process.stdin is not None
                 process.stdin.write(json.dumps({**told, "file": str(self.file(job))}) + "\n")
                 process.stdin.flush()
@@ -275,13 +297,16 @@ class Jobs:
                 self._book.ended(job.id, "failed", error="the server could not keep what came out")
         finally:
             _close(process)
+            try:
+                self._tell(self._book.get(job.id))  # before another may begin in its place
+            except Exception:
+                _log.exception("what follows from job %s could not be done", job.id)
             with self._changed:
                 self._running.pop(job.id, None)
+                self._lanes.pop(job.id, None)
                 self._changed.notify_all()
             self._progress.pop(job.id, None)
             self._cancelled.discard(job.id)
-        with suppress(Exception):
-            self._tell(self._book.get(job.id))
 
     def _end(self, job: Job, said: _Heard, code: int) -> None:
         progress = self._progress.get(job.id, {})

@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -21,9 +22,6 @@ from regard.serving.jobs.kinds import checked
 
 if TYPE_CHECKING:
     from regard.workspace import Workspace
-
-NICE = 10
-"""How much the process stands back for others that want the same core: answers go first."""
 
 OFTEN = 0.25
 """Seconds between two lines about the same step."""
@@ -106,24 +104,44 @@ def _evaluate(shop: Workspace, said: dict[str, Any], file: Path, progress: Telli
 
 
 def _seal(shop: Workspace, said: dict[str, Any], file: Path, progress: Telling) -> dict[str, Any]:
-    """The new version's packed log is made here, so that whoever answers from it only has to map it."""
-    from regard.events.live.compaction import compact
+    """Seal, merge small parts, drop what is too old. The new version's packed log is made here as well, so that whoever
+    answers from it only has to map it.
+    """
     from regard.events.live.seal import seal
+    from regard.sequences.anomalies import drift
+    from regard.sequences.anomalies.judge import FLAGGED
 
-    # First, so that one version is packed and not two.
-    progress.start("compacting")
-    compacted = compact(shop.store)
-    progress.finish()
     progress.start("sealing")
     report = seal(shop.store)
     progress.finish()
-    if report is None and not compacted.before:
+    merged = _compact_parts(shop, progress)
+    if report is None and not merged["before"]:
         return {"events": 0}
+    packed = _pack(shop, said, file, progress)
+    shifted = [shift.column for shift in drift(shop.log()) if shift.score >= FLAGGED]
+    sealed = {"events": report.accepted, "ingest": report.number} if report is not None else {"events": 0}
+    return {**sealed, "compacted": merged, **packed, "drift": shifted}
+
+
+def _compact(shop: Workspace, said: dict[str, Any], file: Path, progress: Telling) -> dict[str, Any]:
+    return {**_compact_parts(shop, progress), **_pack(shop, said, file, progress)}
+
+
+def _compact_parts(shop: Workspace, progress: Telling) -> dict[str, Any]:
+    from regard.events.live.compaction import compact
+
+    progress.start("compacting")
+    found = compact(shop.store)
+    progress.finish()
+    return asdict(found)
+
+
+def _pack(shop: Workspace, said: dict[str, Any], file: Path, progress: Telling) -> dict[str, Any]:
+    version = shop.store.version
     progress.start("packing")
     shop.log()
     progress.finish()
-    sealed = {"events": report.accepted, "ingest": report.number} if report is not None else {"events": 0}
-    return {**sealed, "expired": compacted.expired, "version": shop.store.version}
+    return {"version": version}
 
 
 def _segments(shop: Workspace, said: dict[str, Any], file: Path, progress: Telling) -> dict[str, Any]:
@@ -147,9 +165,16 @@ def _plain(found: Any) -> dict[str, Any]:
 
 
 _WORK: dict[str, Callable[[Workspace, dict[str, Any], Path, Telling], dict[str, Any]]] = {
-    "train": _train, "refresh": _refresh, "evaluate": _evaluate, "seal": _seal, "segments": _segments, "recommend_all": _recommend_all,
+    "train": _train,
+    "refresh": _refresh,
+    "evaluate": _evaluate,
+    "seal": _seal,
+    "compact": _compact,
+    "pack": _pack,
+    "segments": _segments,
+    "recommend_all": _recommend_all,
     "profiles": _profiles,
-}  # fmt: skip
+}
 
 
 def _die_with(asked: IO[str]) -> None:
@@ -160,10 +185,10 @@ def _die_with(asked: IO[str]) -> None:
 
 def main() -> None:
     """Read, work, say."""
-    os.nice(NICE)
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")  # stdout is the parent's; what libraries print there is lost
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     job = json.loads(sys.stdin.readline())
+    os.nice(job["nice"])
     threading.Thread(target=_die_with, args=(sys.stdin,), daemon=True).start()
     try:
         result = work(Path(job["folder"]), job["kind"], job["arguments"], Path(job["file"]), Telling(out))
