@@ -33,9 +33,9 @@ def serve(
         typer.Option("--proxy", metavar="ADDRESS", help="A proxy whose forwarded headers are believed."),
     ] = None,
 ) -> None:
-    """Serve the workspace over HTTP: events come in, answers go out, and a console for people at /.
+    r"""Serve the workspace over HTTP: events come in, answers go out, and a console for people at /.
 
-    Open to this machine only until a key exists. Other settings stand under [serve] in regard.toml.
+    Open to this machine only until a key exists. Other settings stand under \[serve] in regard.toml.
     """
     import regard
     from regard.console import attach
