@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,11 @@ from regard.events.catalog import said, writable
 VAULT_NAME = "server.sqlite"
 LAYOUT = 1
 """Version of the tables below; kept in SQLite's user_version."""
+
+STALE = 0.02
+"""Seconds for which it is taken that no other process has changed anything. Every request asks, and a thread that asks
+SQLite lets the others run and waits for its turn again, which costs more than the rest of its way to the handler.
+"""
 
 _TABLES = """
 CREATE TABLE keys (
@@ -66,6 +72,7 @@ class Vault:
             self._reads, self._writes = (self._connected(), self._connected())
         self._reading, self._writing = threading.Lock(), threading.Lock()
         self._untouched, self._looked_at = True, -1
+        self._version, self._asked = 0, -STALE
         with self.change() as link:
             layout = int(link.execute("PRAGMA user_version").fetchone()[0])
             if layout > LAYOUT:
@@ -84,13 +91,17 @@ class Vault:
         return link
 
     def version(self) -> int:
-        """Another number after every change, whichever process made it; costs microseconds, for every request asks."""
-        try:
-            with self._reading:
-                return int(self._reads.execute("PRAGMA data_version").fetchone()[0])
-        except sqlite3.DatabaseError:
-            with said(self.path):
-                raise
+        """Another number after every change: at once for this process's own, within STALE for another's."""
+        now = time.monotonic()
+        if now >= self._asked + STALE:
+            try:
+                with self._reading:
+                    self._version = int(self._reads.execute("PRAGMA data_version").fetchone()[0])
+            except sqlite3.DatabaseError:
+                with said(self.path):
+                    raise
+            self._asked = now
+        return self._version
 
     @property
     def untouched(self) -> bool:
@@ -115,6 +126,7 @@ class Vault:
             try:
                 yield self._writes
                 self._writes.execute("COMMIT")
+                self._asked = -STALE
             except BaseException:
                 with suppress(sqlite3.Error):
                     self._writes.execute("ROLLBACK")
