@@ -152,7 +152,7 @@ def test_a_model_has_figures_and_is_put_in_service(full: TestClient) -> None:
     assert full.post("/models/promote", data={"id": "m2"}, follow_redirects=False).status_code == 303
     assert full.post("/models/back", follow_redirects=False).status_code == 303
     assert server.shop.models.current().id == "m1"
-    assert [entry.what for entry in server.audit.newest(3)] == ["model.rollback", "model.promote", "model.promote"]
+    assert [entry.what for entry in server.audit.newest(3)] == ["model.roll_back", "model.promote", "model.promote"]
 
 
 def test_a_scenario_is_previewed_saved_edited_and_removed(full: TestClient) -> None:

@@ -182,8 +182,14 @@ def _range(field: Mapping[str, Any], f: Frame) -> str:
 
 def kept(server: Server, f: Frame, id: str) -> dict[str, Any]:
     """What is kept of the customer, place by place, and what can be done with it."""
-    places = server.shop.export(id)
-    return {"places": [(name, f.say.number(len(rows))) for name, rows in places.items() if isinstance(rows, list)]}
+    told = server.shop.export(id)
+    return {
+        "places": [
+            (f.say(f"place.{name}") if f.say.has(f"place.{name}") else name, f.say.number(len(rows)))
+            for name, rows in told["places"].items()
+        ],
+        "ids": [one["id"] for one in told["ids"]],
+    }
 
 
 @router.get("/customer/export", response_model=None)

@@ -139,9 +139,9 @@ def _card(entry: Registered) -> dict[str, Any]:
 
 @router.post("/models/promote", response_model=None)
 async def promote(visit: Managing) -> Response:
-    """Put a model in service."""
+    """Put a model in service once it has answered a few customers as it should."""
     sent = await visit.form()
-    await visit.ask(in_service, visit.server, sent.get("id", ""), visit.say("models.by_hand", who=visit.caller.name))
+    await visit.ask(visit.server.shop.promote, sent.get("id", ""), why=visit.say("models.by_hand", who=visit.caller.name))
     visit.note("model.promote", sent.get("id", ""))
     return visit.go("/models")
 
@@ -150,18 +150,6 @@ async def promote(visit: Managing) -> Response:
 async def back(visit: Managing) -> Response:
     """Put the previous model back in service."""
     await visit.form()
-    await visit.ask(rolled_back, visit.server, visit.say("models.by_hand", who=visit.caller.name))
-    visit.note("model.rollback", "")
+    entry = await visit.ask(visit.server.shop.roll_back, why=visit.say("models.by_hand", who=visit.caller.name))
+    visit.note("model.roll_back", entry.id)
     return visit.go("/models")
-
-
-def in_service(server: Server, id: str, why: str) -> None:
-    """Raises ModelError where there is none of that id."""
-    server.shop.models.promote(id, why=why)
-    server.shop.refresh()
-
-
-def rolled_back(server: Server, why: str) -> None:
-    """Raises ModelError where there is no previous one."""
-    server.shop.models.roll_back(why=why)
-    server.shop.refresh()

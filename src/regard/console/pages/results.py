@@ -41,7 +41,8 @@ def read(server: Server, f: Frame, period: int, days: int) -> dict[str, Any]:
         found = server.shop.outcomes(end - period * DAY, end, days=days, language=f.say.language)
     except UsageError as error:
         return {"error": of(error), "groups": (), "differences": (), "notes": (), "marks": ""}
-    scale = axis([end for group in found.groups for end in (group.buyers["interval"] or [group.buyers["mean"] or 0.0])])
+    shares = [end for group in found.groups for end in (group.buyers["interval"] or [group.buyers["mean"] or 0.0])]
+    scale = axis(shares, from_zero=True)
     return {
         "error": None,
         "groups": [_group(group, scale, f) for group in found.groups],
