@@ -141,7 +141,9 @@ def _card(entry: Registered) -> dict[str, Any]:
 async def promote(visit: Managing) -> Response:
     """Put a model in service once it has answered a few customers as it should."""
     sent = await visit.form()
-    await visit.ask(visit.server.shop.promote, sent.get("id", ""), why=visit.say("models.by_hand", who=visit.caller.name))
+    await visit.ask(
+        visit.server.shop.promote, sent.get("id", ""), why=visit.say("models.by_hand", who=visit.caller.name)
+    )
     visit.note("model.promote", sent.get("id", ""))
     return visit.go("/models")
 
