@@ -76,7 +76,7 @@ def examine(engine: Engine, catalog: Catalog, config: Config, version: int) -> D
     Raises:
         WorkspaceError: a part is missing, or is not what was written.
     """
-    engine.verify(catalog.parts(version, "events", "covered", "rejected", *TABLES))
+    engine.verify(catalog.parts(version, "events", "covered", "rejected", "ids", *TABLES))
     parts = catalog.parts(version, "events")
     columns = engine.scan("events", parts)
     accepted = sum(part.rows for part in parts)

@@ -276,7 +276,8 @@ class Engine:
         return WorkspaceError(f"part {part.path} is damaged: {why}", hint=self._instead(part))
 
     def _instead(self, part: Part) -> str:
-        if part.holds:  # rows of one ingest cannot be taken out of what cannot be read
+        # Rows of one ingest cannot be taken out of what cannot be read, and ids outlive their ingest.
+        if part.holds or part.kind == "ids":
             return "restore it from a backup"
         return f"restore it, or: regard undo {self.folder} {part.ingest} and ingest the files again"
 

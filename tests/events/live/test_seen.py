@@ -119,6 +119,9 @@ def test_without_its_ids_nothing_is_taken(tmp_path: Path, harm: object, why: str
             with pytest.raises(WorkspaceError, match=why) as told:
                 send(writer, "new")
             assert "restore it from a backup" in told.value.hint
+        with pytest.raises(WorkspaceError) as told:
+            store.doctor()
+        assert told.value.hint == "restore it from a backup"
         file.write_bytes(whole)
         assert send(writer, "a", "new") == ["repeated", "accepted"]
         file.write_bytes(bytes(32))
