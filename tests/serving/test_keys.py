@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from regard.errors import InputError, UsageError
 from regard.serving.access import SCOPES, granted
 from regard.serving.audit import Audit
 from regard.serving.keys import Keys
-from regard.serving.vault import VAULT_NAME, Vault
+from regard.serving.vault import STALE, VAULT_NAME, Vault
 
 
 @pytest.fixture
@@ -38,6 +39,7 @@ def test_a_key_lets_in_until_it_is_revoked_by_another_process(vault: Vault, tmp_
     assert keys.known(text) == key and key.caller().scopes == {"ingest", "ingest-public", "serve"}
     with closing(Vault(tmp_path)) as other:
         Keys(other).revoke(key.prefix, by="cli")
+    time.sleep(STALE)
     assert keys.known(text) is None
 
 
