@@ -25,16 +25,14 @@ from regard.events import aliases, erased, erasure_files, erasure_parts
 from regard.events.aliases import Span
 from regard.events.catalog import Change, opened
 from regard.events.erased import Erasing
-from regard.events.inventory import TABLES, Table
+from regard.events.inventory import MODELS, TABLES, Table
 from regard.events.naming import names_in, pattern_of
 
 if TYPE_CHECKING:
     from regard.events.store import Store
 
-PATIENCE = 60.0
-"""Seconds for which an erasure waits for another writer, or for whoever reads the old parts. It hides the customer from the
-first moment on, and what it could not wait for the next writer does.
-"""
+_OWN = ("erasing", "erased", "erasures")
+"""Tables of erasures themselves."""
 
 _PAUSE = 0.1
 """Seconds between two looks."""
@@ -63,7 +61,7 @@ class Proof:
     version: int | None
 
 
-def erase(store: Store, customer: str, *, patience: float = PATIENCE) -> Proof:
+def erase(store: Store, customer: str, *, patience: float = 60.0) -> Proof:
     """Take a customer out of the store, with every id that was joined to them.
 
     Args:
@@ -250,7 +248,8 @@ def _told(link: sqlite3.Connection, one: Erasing) -> dict[str, object]:
     return {
         "digest": erased.digest(erased.salt(link), one.customer),
         "removed": {place: count for place, count in one.removed.items() if count},
-        "kept": {table.name: table.kept for table in TABLES if table.kept and table.customers},
+        "kept": {table.name: table.kept for table in TABLES if table.kept and table.name not in _OWN}
+        | {"models": MODELS},
         "version": one.version,
     }
 

@@ -67,6 +67,9 @@ class Files:
     becomes: Literal["deleted", "rewritten", "deleted where it names them", "kept"]
 
 
+MODELS = "learned from everybody, with nobody's id or row in them; the next training is without the erased"
+"""What models hold."""
+
 _PROOF = "numbers and digests, by which what was erased stays out"
 _COUNTS = "counts and settings, of nobody in particular"
 
@@ -92,7 +95,7 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(name="replies", file=SERVER_NAME, holds="answers that a repeated request gets again", raw="body"),
     Table(name="audit", file=SERVER_NAME, holds="who changed what in the workspace; ids, sealed by a chain of hashes",
-          kept="an entry that could be taken out would prove nothing; of an erasure it names the number"),
+          kept="an entry that could be taken out would prove nothing; an erasure is in it by its number"),
     *(
         Table(name=name, file=SERVER_NAME, holds="who may use the server; nothing of customers")
         for name in ("keys", "people", "sessions", "sqlite_sequence")
@@ -123,6 +126,5 @@ FILES: tuple[Files, ...] = (
     Files(pattern="reports/*", holds="report pages; what long work has written: answers and profiles of everybody",
           becomes="deleted where it names them"),
     Files(pattern="models/*/segments/*", holds="the states and segments of customers", becomes="rewritten"),
-    Files(pattern="models/*", holds="weights, items, measures: learned from everybody, with nobody's id or row in them; the"
-          " next training is without the erased", becomes="kept"),
+    Files(pattern="models/*", holds=MODELS, becomes="kept"),
 )  # fmt: skip

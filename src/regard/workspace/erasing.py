@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     from regard.events.store import Store
 
 
+PATIENCE = 60.0
+"""Seconds for which an erasure waits for another writer before it says that it is not done: as long as a seal may take."""
+
+
 class Erasing:
     """The verbs about one person's data."""
 
     store: Store
 
-    def erase(self, customer: str | int) -> Proof:
+    def erase(self, customer: str | int, *, patience: float = PATIENCE) -> Proof:
         """Take a customer out of the workspace, with every id that was joined to them; it cannot be taken back.
 
         They are hidden from the first moment on. Where another command is writing for long, the proof says that it is not done
@@ -25,6 +29,7 @@ class Erasing:
 
         Args:
             customer: id; nobody need have it.
+            patience: seconds to wait for another writer.
 
         Raises:
             UsageError: the id was joined to another customer, or is empty.
@@ -39,7 +44,7 @@ class Erasing:
         """
         from regard.events import erasure
 
-        return erasure.erase(self.store, _named(customer))
+        return erasure.erase(self.store, _named(customer), patience=patience)
 
     def erasures(self) -> list[Proof]:
         """What was erased so far, the first first; no proof names anybody."""
