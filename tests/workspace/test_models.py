@@ -179,8 +179,8 @@ def test_two_models_take_turns_without_being_read_again(
     assert loads == ["m1", "m2"]
     ours, theirs = (shop._answering.shop(model=name)[0] for name in ("m1", "m2"))
     assert ours is not theirs and ours.log is theirs.log
-    _ = ours.names
-    assert "names" in vars(shop._answering.shop(model="m2")[0])
+    _ = ours.first_seen
+    assert "first_seen" in vars(shop._answering.shop(model="m2")[0])
 
 
 def test_only_so_many_models_are_kept_in_memory(shop: regard.Workspace) -> None:

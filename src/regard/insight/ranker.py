@@ -200,7 +200,7 @@ class Ranker:
     def columns(self, items: Vocabulary) -> NDArray[np.int64]:
         """int64 [V of `items`], the scorer's column of each item, -1 where it does not know it."""
         if not self._columns or self._columns[0][0] is not items:
-            self._columns[:] = [(items, frozen(self.items.codes(items.ids.to_pylist())))]
+            self._columns[:] = [(items, frozen(self.items.places(items.ids)))]
         return self._columns[0][1]
 
     def _of_scorer(self, columns: NDArray[np.int64], marks: NDArray[Any]) -> NDArray[Any]:

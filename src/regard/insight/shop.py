@@ -149,22 +149,26 @@ class Shop:
         return frozen(first)
 
     @cached_property
-    def names(self) -> dict[str, str]:
-        """item -> title, for the items that have one."""
-        if "item_name" not in self.table.column_names:
-            return {}
-        pairs = zip(self.table.column("item").to_pylist(), self.table.column("item_name").to_pylist(), strict=True)
-        return {str(item): str(name) for item, name in pairs if name}
+    def _titles(self) -> pa.ChunkedArray | None:
+        return self.table.column("item_name") if "item_name" in self.table.column_names else None
 
     def name(self, item: str) -> str:
         """The title of an item, '' where unknown."""
-        return self.names.get(item, "")
+        code = self.log.items.code(item)
+        row = int(self.table_row[code]) if code >= 0 else -1
+        return str(self._titles[row].as_py() or "") if self._titles is not None and row >= 0 else ""
+
+    def warm(self) -> Shop:
+        """Work out now what most answers read, so that nobody waits for it; what follows from this shop has it too."""
+        _ = self.table_row, self._exclude, self.popularity, self.recent_popularity, self.first_seen
+        _ = self.log.items.code(""), self.log.customers.code("")  # the tables behind them
+        return self
 
     @cached_property
     def table_row(self) -> NDArray[np.int64]:
         """int64 [V], the items table's row of each catalogue item, -1 where it has none."""
         rows = np.full(len(self.log.items), -1, dtype=np.int64)
-        codes = self.log.items.codes(self.table.column("item").to_pylist())
+        codes = self.log.items.places(self.table.column("item").combine_chunks())
         rows[codes[codes >= 0]] = np.flatnonzero(codes >= 0)
         return frozen(rows)
 

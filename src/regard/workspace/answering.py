@@ -10,7 +10,9 @@ from typing import Any
 
 from regard.errors import ModelError
 from regard.insight import words
+from regard.insight.history import Ask
 from regard.insight.ranker import Model, Ranker
+from regard.insight.recommend import recommend
 from regard.insight.shop import Shop
 from regard.workspace import canary
 from regard.workspace.data import Data
@@ -101,7 +103,8 @@ class Answering:
                 if why is not None and any(entry.state == "previous" for entry in seen.entries):
                     self._models.roll_back(why=why)
                     seen = replace(seen, entries=tuple(self._models.in_order()))
-            self._ranker(seen, None, "en")  # a model is read now, and not by the first who asks
+            ranker, _ = self._ranker(seen, None, "en")
+            _warm(_with(seen, ranker, self._data.config.language))
             self._seen = seen
             if self._held:
                 self._data.held = seen.version
@@ -200,6 +203,16 @@ class Answering:
             if ranker is not None and ranker.version is None:
                 return ranker
         return Ranker.counting(seen.plain.log, seen.plain.target)
+
+
+def _warm(shop: Shop) -> None:
+    """Do now what the first questions would wait for: read the model, look things up, answer somebody."""
+    shop.warm()
+    warm = getattr(shop.ranker.scorer, "warm", None) if shop.ranker else None
+    if warm is not None:
+        warm()
+    known = [Ask(customer=shop.log.customers.id(0))] if len(shop.log) else []
+    recommend(shop, [Ask(), *known], n=1)
 
 
 def worse(entry: Registered) -> bool:
