@@ -115,3 +115,14 @@ def test_measures_are_for_this_machine_and_for_readers(served: Served) -> None:
     assert here.get("/metrics").status_code == 200  # also when keys exist
     assert there.get("/metrics", headers={"authorization": f"Bearer {reader}"}).status_code == 200
     assert told(there.get("/metrics", headers={"authorization": f"Bearer {till}"})) == (403, "not-allowed")
+
+
+def test_events_and_answers_are_counted_by_what_became_of_them(client: TestClient) -> None:
+    event = {"customer": "C42", "behaviour": "view_item", "item": "a", "event_id": "e1"}
+    client.post("/v1/events", json=[event, event, {"customer": "C42"}])
+    client.post("/v1/recommendations", json={"customer": "C42"})
+    text = client.get("/metrics").text
+    for status in ("accepted", "repeated", "refused"):
+        assert f'regard_events_total{{status="{status}"}} 1.0' in text
+    assert "regard_tail_events 1.0" in text and "regard_refused_records 1.0" in text
+    assert 'kind="recommendations"} 1.0' in text

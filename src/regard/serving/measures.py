@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
@@ -29,7 +29,7 @@ class Measures:
         state: what is read when somebody looks: the names of _GAUGES and a value, None left out.
 
     >>> measures = Measures(lambda: {"tail_events": 7, "model_age_seconds": None})
-    >>> measures.events(accepted=2, refused=1)
+    >>> measures.events({"accepted": 2, "refused": 1})
     >>> text = measures.text().decode()
     >>> "regard_tail_events 7.0" in text, 'regard_events_total{status="accepted"} 2.0' in text, "model_age" in text
     (True, True, False)
@@ -75,11 +75,10 @@ class Measures:
             self._kept[name] = count
         count(seconds)
 
-    def events(self, *, accepted: int = 0, repeated: int = 0, refused: int = 0) -> None:
-        """Live events are committed."""
-        for status, count in (("accepted", accepted), ("repeated", repeated), ("refused", refused)):
-            if count:
-                self._events.labels(status).inc(count)
+    def events(self, counts: Mapping[str, int]) -> None:
+        """Live events are committed: so many accepted, repeated, refused."""
+        for status, count in counts.items():
+            self._events.labels(status).inc(count)
 
     def answered(self, kind: str, fallback_level: str) -> None:
         """An answer is given.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import ssl
 from collections.abc import Callable
 from contextlib import closing
 from types import FrameType
@@ -11,7 +12,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from regard.errors import WorkspaceError
+from regard.errors import ConfigError, WorkspaceError
 from regard.serving import logs
 from regard.serving.app import create
 from regard.serving.keys import Keys
@@ -19,6 +20,8 @@ from regard.serving.protocol import Patient
 from regard.serving.settings import Settings
 from regard.serving.vault import Vault
 from regard.workspace import Workspace
+
+_TLS = "certificate is a PEM file of the whole chain, certificate_key of its key without a passphrase"
 
 _KEEP_ALIVE = 75
 """Seconds for which a connection without a request stays open: longer than the minute for which proxies keep theirs, so that
@@ -41,6 +44,7 @@ def serve(
 
     Raises:
         WorkspaceError: the address is taken or cannot be listened on, or the store cannot be opened.
+        ConfigError: the certificate cannot be used.
     """
     logs.begin()
     app = create(shop, settings)
@@ -53,6 +57,9 @@ def serve(
     try:
         told = (lambda: ready(address, first)) if ready is not None else None
         WebServer(app, settings, ready=told).run(sockets=[listening])
+    except (ssl.SSLError, FileNotFoundError, PermissionError) as error:
+        why = error.strerror or "not as it should be"
+        raise ConfigError(f"the TLS certificate or its key cannot be used: {why}", hint=_TLS) from None
     except SystemExit:
         failed = getattr(app.state, "failed", None)
         raise failed or WorkspaceError(f"{address} could not be served", hint="look at the lines above") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,6 +73,7 @@ async def take(at: Server, caller: Caller, batch: Batch) -> Response:
         raise too_many(at.settings.rows)
     records = batch.records if "ingest" in caller.scopes else [allowed(record) for record in batch.records]
     results = await asyncio.wrap_future(at.live.submit(records))
+    at.measures.events(Counter(result.status for result in results))
     return answer(results, batch.of)
 
 

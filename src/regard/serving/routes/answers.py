@@ -132,6 +132,7 @@ async def post_recommendations(asked: Asked, at: At, caller: Serve) -> Response:
     """
     question = asked.question()
     told = await at.ask(at.shop.serve, question, asked.scenario)
+    at.measures.answered("recommendations", told.answer.fallback_level)
     return document(told.to_json())
 
 
