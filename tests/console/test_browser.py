@@ -33,7 +33,7 @@ SCREENS = (
     "/playground?customer=C00001&beside=m1", "/segments", "/segments/one?id=loyal&with=lost",
     "/segments/new?rule=orders+%3E+1", "/events", "/events/refused", "/events/files", "/events/odd", "/catalogue",
     "/item?id=evil/1", "/models", "/model?id=m1", "/model?id=m1&tab=weak", "/model?id=m1&tab=card", "/rules",
-    "/rules/one?name=home", "/results", "/settings/keys", "/settings/people", "/settings/audit", "/settings/shop", "/login",
+    "/rules/one?name=home", "/results", "/jobs", "/settings/keys", "/settings/people", "/settings/audit", "/settings/shop", "/login",
     "/no/such/page",
 )  # fmt: skip
 

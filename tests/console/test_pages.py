@@ -14,7 +14,7 @@ PAGES = ("/", "/home/alarms", "/home/live", "/customers", "/customers?q=C0", "/c
          "/playground", "/playground?ask=1", "/playground?basket=evil/1&exclude=seen", "/catalogue",
          "/catalogue?q=lamp&filter=price+%3C+20", "/catalogue?filter=colour+%3D+3",
          "/events", "/events/refused", "/events/files", "/events/odd", "/models",
-         "/rules", "/rules/one", "/results", "/settings", "/settings/people", "/settings/audit", "/settings/shop",
+         "/jobs", "/rules", "/rules/one", "/results", "/settings", "/settings/people", "/settings/audit", "/settings/shop",
          "/login")  # fmt: skip
 """Pages that need nobody and nothing."""
 
@@ -195,7 +195,16 @@ def test_a_viewer_sees_no_button_that_is_not_for_viewers_and_is_refused_without_
     server.live.submit([{"behaviour": "view_item"}]).result()
     server.people.add("vera", "viewer", "a sentence to sign in", by="test")
     full.post("/login", data={"name": "vera", "password": "a sentence to sign in"})
-    pages = ("/segments/new", "/events/refused", "/events/files", "/models", "/rules", "/settings", one("data"))
+    pages = (
+        "/segments/new",
+        "/events/refused",
+        "/events/files",
+        "/models",
+        "/rules",
+        "/jobs",
+        "/settings",
+        one("data"),
+    )
     for path in pages:
         page = full.get(path)
         assert page.status_code == 200, path
@@ -217,6 +226,7 @@ WRITES = {
     "/welcome/sample": {}, "/segments/save": {"rule": "orders > 1", "name": "x"}, "/events/refused/mend": {"number": "1"},
     "/events/refused/replay": {}, "/events/files/undo": {"number": "1"}, "/models/promote": {"id": "m1"},
     "/models/back": {}, "/rules/save": {"name": "x"}, "/rules/remove": {"name": "x"}, "/customer/erase": {"id": "x"},
+    "/jobs/ask": {"kind": "seal"}, "/jobs/cancel": {"id": "j1"},
     "/settings/keys/make": {"name": "x", "scope": "admin"}, "/settings/keys/revoke": {"prefix": "x"},
     "/settings/people/add": {"name": "x"}, "/settings/people/change": {"name": "x"}, "/settings/people/remove": {"name": "x"},
 }  # fmt: skip
@@ -251,3 +261,13 @@ def test_an_address_of_the_api_that_leads_nowhere_keeps_its_problem(empty: TestC
     for method in ("GET", "POST"):
         found = empty.request(method, "/v1/nope")
         assert found.status_code == 404 and found.json()["type"] == "urn:regard:problem:not-found"
+
+
+def test_work_is_asked_for_and_what_cannot_be_done_is_said(full: TestClient) -> None:
+    assert full.post("/jobs/ask", data={"kind": "seal"}, follow_redirects=False).status_code == 303
+    page = full.get("/jobs")
+    assert "File what has arrived" in page.text and "j1" in page.text
+    assert full.post("/jobs/ask", data={"kind": "dig"}).status_code == 422
+    assert full.post("/jobs/ask", data={"kind": "train", "minutes": "some"}).status_code == 422
+    assert full.post("/jobs/cancel", data={"id": "j99"}).status_code == 422
+    assert full.get("/jobs/file", params={"id": "j1"}).status_code == 404

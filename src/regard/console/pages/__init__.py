@@ -18,6 +18,7 @@ SCREENS = (
     "models",
     "rules",
     "results",
+    "jobs",
     "settings",
     "door",
 )
