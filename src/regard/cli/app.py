@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 from regard import __version__
-from regard.cli import admin, admin_access, anomalies, ask, explain, learn, pages, profile, segments, serve, store
+from regard.cli import (
+    admin,
+    admin_access,
+    admin_operations,
+    anomalies,
+    ask,
+    explain,
+    learn,
+    pages,
+    profile,
+    segments,
+    serve,
+    store,
+)
 from regard.cli.screen import Screen
 from regard.errors import UsageError
 
@@ -23,6 +36,7 @@ app = typer.Typer(
 for group in (store, learn, anomalies, ask, explain, profile, segments, pages, serve, admin):
     group.add_to(app)
 admin_access.add_to(admin.group)
+admin_operations.add_to(admin.group)
 
 
 def _version(wanted: bool) -> None:

@@ -311,6 +311,27 @@ CHINESE = {
     "The report page": "报告页面",
     "opens offline": "可离线打开",
     "What to try next": "接下来可以试试",
+    # admin models, backup, restore, verify, upgrade, replay
+    "model": "模型",
+    "trained at (UTC)": "训练时间（UTC）",
+    "state": "状态",
+    "candidate": "候选",
+    "serving": "在用",
+    "previous": "上一个",
+    "refused": "已拒用",
+    "no models yet; next: {command}": "尚无模型；下一步：{command}",
+    "none was promoted: {model}, the newest, answers": "尚未指定在用模型：由最新的 {model} 回答",
+    "{model} is in service": "{model} 已投入使用",
+    "{model} is in service again": "已恢复使用 {model}",
+    "backed up to {folder}: {files} files, {size} MB, version {version}": "已备份到 {folder}：{files} 个文件，{size} MB，版本 {version}",
+    "{folder} is whole: {files} files, {size} MB, version {version}, of {at}": "{folder} 完整：{files} 个文件，{size} MB，版本 {version}，时间 {at}",
+    "restored {folder}: {files} files, {size} MB, version {version}, of {at}": "已恢复 {folder}：{files} 个文件，{size} MB，版本 {version}，时间 {at}",
+    "{folder} is up to date": "{folder} 已是最新",
+    "upgraded: {done}; the workspace as it was: {backup}": "已升级：{done}；升级前的工作区：{backup}",
+    "digests of parts": "数据文件的摘要",
+    "tables of live events": "实时事件的表",
+    "{n} record sent again|{n} records sent again": "已重新发送 {n} 条记录",
+    "{n} still refused: {reason}": "仍有 {n} 条未接受：{reason}",
 }
 """What the verbs say."""
 

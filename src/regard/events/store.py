@@ -246,7 +246,7 @@ class Store:
         """An engine and the version it may read: parts of that version stay on the disk meanwhile, whatever a writer
         does. Its views of events hold nobody's who has not consented.
         """
-        with disk_errors(), self._readers() as lock:
+        with disk_errors(), self.readers() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH)
             with self._engine() as engine:
                 version = self.version
@@ -308,7 +308,7 @@ class Store:
                 self.collect()
             yield
 
-    def _readers(self) -> IO[str]:
+    def readers(self) -> IO[str]:
         """The readers' lock; one that may not be written is still the one that a writer elsewhere looks at."""
         path = self.folder / _READERS
         if path.exists() and not writable(path):
@@ -320,7 +320,7 @@ class Store:
         holds the writer's lock.
         """
         known = self.catalog.paths()
-        with self._readers() as readers:
+        with self.readers() as readers:
             try:
                 fcntl.flock(readers, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
