@@ -125,4 +125,5 @@ def test_events_and_answers_are_counted_by_what_became_of_them(client: TestClien
     for status in ("accepted", "repeated", "refused"):
         assert f'regard_events_total{{status="{status}"}} 1.0' in text
     assert "regard_tail_events 1.0" in text and "regard_refused_records 1.0" in text
+    assert "regard_waiting_impressions 0.0" in text and "regard_lost_impressions 0.0" in text
     assert 'kind="recommendations"} 1.0' in text

@@ -80,6 +80,8 @@ def measured(shop: Workspace, live: Live) -> dict[str, float | None]:
         "waiting_events": live.waiting,
         "tail_events": counts.tail,
         "refused_records": counts.refused,
+        "waiting_impressions": shop.impressions.waiting,
+        "lost_impressions": shop.impressions.lost,
         "newest_event_seconds": counts.newest_us / 1e6 if counts.newest_us is not None else None,
         "model_age_seconds": _age(models),
     }

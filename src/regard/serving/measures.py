@@ -15,6 +15,8 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10
 _GAUGES = {
     "waiting_events": ("regard_queue_records", "Events taken and not yet committed."),
     "tail_events": ("regard_tail_events", "Committed events that are in no part of the store yet."),
+    "waiting_impressions": ("regard_waiting_impressions", "Lists shown that are not noted yet."),
+    "lost_impressions": ("regard_lost_impressions", "Lists shown since the start that could not be noted."),
     "refused_records": ("regard_refused_records", "Records refused and not sent again since."),
     "newest_event_seconds": ("regard_newest_event_timestamp_seconds", "When the latest event arrived, since 1970 UTC."),
     "model_age_seconds": ("regard_model_age_seconds", "Since the newest model was registered."),
