@@ -48,7 +48,7 @@ CHORES: dict[str, tuple[tuple[str, Any], ...]] = {
 }
 """What the server is asked to do while events arrive: name -> (path, body) of posts."""
 
-LONGEST = {"train": 8.0}
+LONGEST = {"train": 8.0, "compact": 4.0, "swap": 4.0}
 """Seconds until the kill at most, where a chore takes longer than SOON."""
 
 SOON = 1.5

@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from regard.serving.access import Needs
+from regard.serving.access import SCOPES, Needs
 from regard.serving.event_docs import SCOPE, problem
 
 _METHODS = frozenset(("get", "put", "post", "delete", "patch", "head", "options"))
@@ -52,11 +52,11 @@ def described(app: FastAPI, routers: Sequence[APIRouter] = ()) -> dict[str, Any]
 
 
 def _scopes(routers: Sequence[APIRouter]) -> dict[tuple[str, str], str]:
-    """(path, method) -> the scope that it needs."""
+    """(path, method) -> the scope that it needs, of several the one that allows most."""
     return {
-        (route.path_format, method.lower()): scope
+        (route.path_format, method.lower()): max(needed, key=SCOPES.index)
         for router in routers for route in router.routes if isinstance(route, APIRoute)
-        for scope in _needed(route.dependant) for method in route.methods or ()
+        for needed in [_needed(route.dependant)] if needed for method in route.methods or ()
     }  # fmt: skip
 
 

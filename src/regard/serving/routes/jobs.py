@@ -154,7 +154,7 @@ async def get_job(job: Known) -> JobDocument:
 
 
 @router.post("/v1/jobs/{id}/cancel", responses=_ENDED)
-async def post_cancel(job: Known, at: At, caller: Manage) -> JobDocument:
+async def post_cancel(caller: Manage, job: Known, at: At) -> JobDocument:
     """Stop a job; one that runs is asked to end, and made to a few seconds later."""
     try:
         found = await at.ask(running(at).cancel, job.id)
