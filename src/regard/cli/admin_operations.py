@@ -30,9 +30,11 @@ def add_to(group: typer.Typer) -> None:
     for name, function in (("list", list_models), ("promote", promote), ("rollback", roll_back)):
         models.command(name)(verb(function))
     group.add_typer(models)
-    verbs = {"backup": backup, "verify": verify, "restore": restore, "upgrade": upgrade, "replay": replay}
-    for name, function in verbs.items():
-        group.command(name)(verb(function))
+    group.command("backup")(verb(backup))
+    group.command("verify")(verb(verify))
+    group.command("restore")(verb(restore))
+    group.command("upgrade")(verb(upgrade))
+    group.command("replay")(verb(replay))
 
 
 def list_models(screen: Screen, folder: Folder) -> None:

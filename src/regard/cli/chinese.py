@@ -324,8 +324,12 @@ CHINESE = {
     "{model} is in service": "{model} 已投入使用",
     "{model} is in service again": "已恢复使用 {model}",
     "backed up to {folder}: {files} files, {size} MB, version {version}": "已备份到 {folder}：{files} 个文件，{size} MB，版本 {version}",
-    "{folder} is whole: {files} files, {size} MB, version {version}, of {at}": "{folder} 完整：{files} 个文件，{size} MB，版本 {version}，时间 {at}",
-    "restored {folder}: {files} files, {size} MB, version {version}, of {at}": "已恢复 {folder}：{files} 个文件，{size} MB，版本 {version}，时间 {at}",
+    "{folder} is whole: {files} files, {size} MB, version {version}, of {at}": (
+        "{folder} 完整：{files} 个文件，{size} MB，版本 {version}，时间 {at}"
+    ),
+    "restored {folder}: {files} files, {size} MB, version {version}, of {at}": (
+        "已恢复 {folder}：{files} 个文件，{size} MB，版本 {version}，时间 {at}"
+    ),
     "{folder} is up to date": "{folder} 已是最新",
     "upgraded: {done}; the workspace as it was: {backup}": "已升级：{done}；升级前的工作区：{backup}",
     "digests of parts": "数据文件的摘要",

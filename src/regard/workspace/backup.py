@@ -82,7 +82,7 @@ def backup(store: Store, to: Path, *, link: bool = False) -> Archive:
         fresh.mkdir(parents=True)
         try:
             version = _take(store.folder, fresh, link=link)
-            told = {
+            told: dict[str, Any] = {
                 "format": FORMAT,
                 "layout": layout(fresh / CATALOG_NAME),
                 "at": _now(),
