@@ -164,6 +164,22 @@ def test_a_tail_from_before_the_watermark_was_kept_goes_on(tmp_path: Path, waiti
         assert sent(writer, act("a"), act("b"), act("c")) == ["repeated"] * 3
 
 
+def test_live_tables_of_an_earlier_regard_are_read_and_brought_up(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    with Writer(store) as writer:
+        sent(writer, act("a"))
+    with catalog.opened(store.catalog.path) as link:
+        link.execute("UPDATE facts SET value = '2' WHERE name = 'live'")
+        link.execute("DROP INDEX tail_by_customer")
+        link.execute("CREATE INDEX tail_customer ON tail (customer, time_us, seq)")
+    assert since(store, 0) == ["a"]
+    assert seal(store).rows == 1  # type: ignore[union-attr]
+    with catalog.opened(store.catalog.path) as link:
+        assert link.execute("SELECT name FROM sqlite_master WHERE name LIKE 'tail%'").fetchall() == [
+            ("tail",), ("tail_by_customer",)
+        ]  # fmt: skip
+
+
 def test_live_parts_stand_beside_those_of_files(tmp_path: Path) -> None:
     store = Store.create(tmp_path / "shop")
     file = pa.table(

@@ -16,6 +16,7 @@ import pytest
 from regard.config import Config
 from regard.errors import InputError, UsageError, WorkspaceError
 from regard.events import catalog
+from regard.events.live import tail as live_tail
 from regard.events.live import writer as live_writer
 from regard.events.live.entry import Result
 from regard.events.live.tables import prepare
@@ -74,6 +75,14 @@ def test_every_record_has_its_result_and_an_id_counts_once(tmp_path: Path) -> No
         (refused,) = tail.refused(10)
         assert (refused.reason, refused.raw, refused.replayed) == ("no customer", '{"item": "pen"}', None)
         assert tail.refused(10, before=refused.number) == []
+
+
+def test_a_customers_events_are_found_by_the_index_and_not_by_reading_the_tail(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "shop")
+    Writer(store).close()
+    with catalog.opened(store.catalog.path) as link:
+        plan = str(link.execute(f"EXPLAIN QUERY PLAN {live_tail._SINCE}", ("[]", 0)).fetchall())
+    assert "tail_by_customer (customer=? AND rowid>?)" in plan
 
 
 def test_many_senders_at_once(tmp_path: Path) -> None:

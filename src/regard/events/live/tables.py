@@ -11,7 +11,7 @@ from pathlib import Path
 
 from regard.events.catalog import opened
 
-LIVE = 2
+LIVE = 3
 """Version of the tables below; those of an older one are brought up when the next writer or sealer opens them."""
 
 _TABLES = f"""
@@ -19,7 +19,8 @@ CREATE TABLE IF NOT EXISTS tail (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, received_us INTEGER NOT NULL, customer TEXT NOT NULL,
     behaviour TEXT NOT NULL, item TEXT, time_us INTEGER NOT NULL, event_id TEXT NOT NULL, row TEXT NOT NULL
 );
-CREATE INDEX IF NOT EXISTS tail_customer ON tail (customer, time_us, seq);
+DROP INDEX IF EXISTS tail_customer;
+CREATE INDEX IF NOT EXISTS tail_by_customer ON tail (customer);
 CREATE TABLE IF NOT EXISTS seen (digest BLOB PRIMARY KEY, seq INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS refused (
     number INTEGER PRIMARY KEY AUTOINCREMENT, received_us INTEGER NOT NULL, reason TEXT NOT NULL, raw TEXT NOT NULL,
@@ -35,7 +36,8 @@ INSERT INTO facts VALUES ('live', '{LIVE}') ON CONFLICT (name) DO UPDATE SET val
 INSERT INTO facts VALUES ('clock', 'clock')
     ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE value = ''
 """
-"""tail.seq = order of arrival, never used twice; tail.row = the other fields as JSON.
+"""tail.seq = order of arrival, never used twice; tail.row = the other fields as JSON. The index ends with seq, as all do; with
+the time in it as well, more would be written for every event, and again when it leaves.
 
 seen = ids of what no file of ids holds yet (`seen`): the digest as in `record.Event`, seq of the event, or for what is no
 event of the next one; 0 for those that were kept here for good until there were such files. refused.replayed = when it
@@ -70,6 +72,11 @@ def there(link: sqlite3.Connection) -> bool:
     """Whether a catalogue has the live tables as they are today."""
     row = link.execute("SELECT value FROM facts WHERE name = 'live'").fetchone()
     return row is not None and int(row[0]) >= LIVE
+
+
+def readable(link: sqlite3.Connection) -> bool:
+    """Whether a catalogue has live tables that can be read, be they as they are today or not."""
+    return link.execute("SELECT 1 FROM sqlite_master WHERE name = 'sealed'").fetchone() is not None
 
 
 def last_seq(link: sqlite3.Connection) -> int:

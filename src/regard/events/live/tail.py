@@ -18,7 +18,7 @@ from typing import Any
 from regard.errors import WorkspaceError
 from regard.events import aliases
 from regard.events.catalog import opened
-from regard.events.live.tables import there
+from regard.events.live.tables import readable
 
 _LAST = 2**63 - 1
 
@@ -175,7 +175,7 @@ class Tail:
         return self._link.execute(sql, values).fetchall() if self._ready() else []
 
     def _ready(self) -> bool:
-        self._there = self._there or there(self._link)
+        self._there = self._there or readable(self._link)
         return self._there
 
 
