@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from fastapi import FastAPI, Request
 from starlette.testclient import TestClient
 from tests.serving.conftest import ELSEWHERE
 
@@ -51,3 +52,27 @@ def test_nobody_from_elsewhere_is_local(served: Served) -> None:
     asked = served(address=ELSEWHERE, proxies=("10.0.0.1",))
     assert "tail_events" not in asked.get("/readyz").json()
     assert "tail_events" not in asked.get("/readyz", headers={"x-forwarded-for": "127.0.0.1"}).json()
+
+
+@pytest.mark.parametrize(
+    ("proxies", "headers", "client", "scheme"),
+    [
+        ((), {"x-forwarded-for": "198.51.100.1", "x-forwarded-proto": "https"}, "127.0.0.1", "http"),
+        (("127.0.0.1",), {"x-forwarded-for": "198.51.100.1", "x-forwarded-proto": "https"}, "198.51.100.1", "https"),
+        (("127.0.0.1",), {"x-forwarded-for": "192.0.2.9, 198.51.100.1"}, "198.51.100.1", "http"),
+        (("127.0.0.0/8", "10.0.0.0/24"), {"x-forwarded-for": "198.51.100.1, 10.0.0.7"}, "198.51.100.1", "http"),
+        (("127.0.0.1",), {"x-forwarded-for": "", "x-forwarded-proto": "gopher"}, "127.0.0.1", "http"),
+        (("127.0.0.1",), {}, "127.0.0.1", "http"),
+    ],
+)
+def test_only_named_proxies_are_believed(
+    served: Served, proxies: tuple[str, ...], headers: dict[str, str], client: str, scheme: str
+) -> None:
+    asked = served(proxies=proxies)
+    assert isinstance(asked.app, FastAPI)
+
+    @asked.app.get("/who")
+    async def who(request: Request) -> list[object]:
+        return [request.scope["client"][0], request.scope["scheme"], request.scope["regard.direct"]]
+
+    assert asked.get("/who", headers=headers).json() == [client, scheme, False]

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+from tests.cli.test_cli import check
 
 from regard.serving.keys import Keys
 from regard.serving.vault import Vault
@@ -28,6 +29,7 @@ def running(shop: Workspace, *flags: str) -> Iterator[tuple[str, subprocess.Pope
         line = process.stdout.readline()
         assert line, process.communicate(timeout=30)
         process.told = json.loads(line)  # type: ignore[attr-defined]
+        check("serve", process.told)  # type: ignore[attr-defined]
         yield process.told["address"], process  # type: ignore[attr-defined]
     finally:
         process.kill()

@@ -62,8 +62,9 @@ class Hosts:
     def _place(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         address = str((scope.get("client") or ("",))[0])
         passed_on = any(name in headers for name in _FORWARDED)
-        scope["regard.direct"] = is_loopback(address) and not passed_on
-        if self._proxies and _within(address, self._proxies):
+        proxied = bool(self._proxies) and _within(address, self._proxies)
+        scope["regard.direct"] = is_loopback(address) and not passed_on and not proxied
+        if proxied:
             chain = headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")
             named = [part.strip() for part in chain if part.strip()]
             outside = [part for part in named if not _within(part, self._proxies)]
