@@ -255,7 +255,7 @@ def around(module, name):
     setattr(module, name, outer)
 for module, names in (
     (erasure, ("_begin", "_note", "_rewrite", "_prove", "_cut")), (erasure_parts, ("rewritten",)),
-    (erasure_files, ("clean", "_fit", "_caches", "_reports", "cut")), (Store, ("collect",)), (catalog, ("_apply",)),
+    (erasure_files, ("clean", "_fit", "_caches", "_pages", "cut")), (Store, ("collect",)), (catalog, ("_apply",)),
 ):
     for name in names:
         around(module, name)
