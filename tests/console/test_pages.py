@@ -240,14 +240,24 @@ def test_every_address_that_changes_something_is_tried_on_a_viewer(full: TestCli
     assert posts == {*WRITES, "/login", "/logout"}
 
 
-def test_keys_and_people_are_made_once_and_noted(full: TestClient) -> None:
-    made = full.post("/settings/keys/make", data={"name": "till", "scope": "ingest"})
-    assert made.status_code == 200 and "rgd_" in made.text and "shown once" in made.text
+def test_nobody_is_locked_out_and_a_key_is_shown_once(full: TestClient) -> None:
     server = full.app.state.server  # type: ignore[attr-defined]
-    assert [key.name for key in server.keys.all()] == ["till"]
-    assert (
-        full.get("/settings/keys", follow_redirects=False).status_code == 303
-    )  # a key exists: this machine is no longer open
+    key, person = {"name": "till", "scope": "ingest"}, {"name": "ann", "password": "a sentence to sign in"}
+    assert full.post("/settings/keys/make", data=key).status_code == 409  # nobody could sign in afterwards
+    assert full.post("/settings/people/add", data=person | {"role": "viewer"}).status_code == 409
+    assert full.post("/settings/people/add", data=person | {"role": "admin"}, follow_redirects=False).status_code == 303
+    assert full.get("/settings/keys", follow_redirects=False).headers["location"].startswith("/login")
+    full.post("/login", data=person)
+    token = full.get("/settings/keys").text.split('name="csrf" value="')[1].split('"')[0]
+    made = full.post("/settings/keys/make", data=key | {"csrf": token})
+    text = made.text.split('tabindex="0" role="region" aria-label="Key">')[1].split("<")[0]
+    assert server.keys.known(text).name == "till" and text not in full.get("/settings/keys").text
+    prefix = server.keys.all()[0].prefix
+    full.post("/settings/keys/revoke", data={"prefix": prefix, "csrf": token})
+    assert server.keys.known(text) is None
+    assert full.post("/settings/people/remove", data={"name": "ann", "csrf": token}).status_code == 409
+    assert {"key.create", "key.revoke", "person.add"} <= {entry.what for entry in server.audit.newest(10)}
+    assert "key.create" in full.get("/settings/audit").text
 
 
 def test_built_files_are_kept_by_browsers_and_pages_are_not(full: TestClient) -> None:

@@ -89,7 +89,7 @@ def people(server: Server, f: Frame) -> dict[str, Any]:
             {"name": one.name, "role": one.role, "made": f.say.at_us(one.made_us), "me": one.name == f.caller.name}
             for one in server.people.all()
         ],
-        "roles": tuple(ROLES),
+        "roles": ("admin",) if server.open else tuple(ROLES),
         "open": server.open,
     }
 
@@ -138,6 +138,12 @@ def shop(server: Server, f: Frame) -> dict[str, Any]:
 async def make_key(visit: Ruling) -> Response:
     """Make a key; its text is shown on this page and never again."""
     sent = await visit.form()
+    if (
+        visit.server.open
+    ):  # a key closes the door for who sits at this machine, and nobody could open it again from here
+        raise Problem(
+            "conflict", detail="nobody could sign in after the first key", hint="let yourself in as an admin first"
+        )
     scope = sent.get("scope", "")
     origins = parted(sent.get("origins", "")) if scope == "ingest-public" else ()
     _, text = await visit.ask(visit.server.keys.create, sent.get("name", ""), (scope,), origins, by=visit.caller.name)
@@ -157,6 +163,8 @@ async def add_person(visit: Ruling) -> Response:
     """Let somebody in."""
     sent = await visit.form()
     told = sent.get("name", ""), sent.get("role", ""), sent.get("password", "")
+    if visit.server.open and told[1] != "admin":
+        raise Problem("conflict", detail="nobody could let others in", hint="the first person is an admin")
     await visit.ask(visit.server.people.add, *told, by=visit.caller.name)
     return visit.go("/settings/people")
 
