@@ -181,8 +181,8 @@ class Refreshing:
         from regard.evaluation.measure import measure
 
         contender, current = self._load(folder), self._load(serving.folder)
-        ours = measure(split, _as_asked("new", contender))
-        theirs = measure(split, _as_asked("serving", current))
+        ours = measure(split, as_asked("new", contender))
+        theirs = measure(split, as_asked("serving", current))
         plain = Ranker.counting(split.view.log, split.view.target)
         counting: Evaluation | None = None
         if plain is not None and len(split):
@@ -231,7 +231,8 @@ class _Aligned:
         return self.ranker.score(queries, asof)
 
 
-def _as_asked(name: str, model: Model) -> _Aligned:
+def as_asked(name: str, model: Model) -> _Aligned:
+    """A model that can be asked about a split whose words are not its own, under a name."""
     ranker = Ranker(scorer=model, items=model.view_items, behaviours=model.behaviours, version=name)
     return _Aligned(name=name, ranker=ranker)
 
