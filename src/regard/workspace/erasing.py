@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from regard.errors import UsageError
+from regard.workspace.served import Served
 
 if TYPE_CHECKING:
     from regard.events.erasure import Proof
@@ -15,8 +16,8 @@ PATIENCE = 60.0
 """Seconds for which an erasure waits for another writer before it says that it is not done: as long as a seal may take."""
 
 
-class Erasing:
-    """The verbs about one person's data."""
+class Erasing(Served):
+    """The verbs about one person's data, beside those that gather it."""
 
     store: Store
 
@@ -44,7 +45,9 @@ class Erasing:
         """
         from regard.events import erasure
 
-        return erasure.erase(self.store, _named(customer), patience=patience)
+        name = _named(customer)
+        self.impressions.flush()  # what they were shown a moment ago is kept before it is looked for
+        return erasure.erase(self.store, name, patience=patience)
 
     def erasures(self) -> list[Proof]:
         """What was erased so far, the first first; no proof names anybody."""

@@ -31,7 +31,6 @@ from regard.workspace.living import Living
 from regard.workspace.looking import Looked
 from regard.workspace.models import Models
 from regard.workspace.profiled import Profiled
-from regard.workspace.served import Served
 from regard.workspace.service import Promoting
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ def open(folder: str | Path) -> Workspace:
     return Workspace(path, Store.open(path))
 
 
-class Workspace(Profiled, Explained, Living, Looked, Served, Promoting, Erasing):
+class Workspace(Profiled, Explained, Living, Looked, Promoting, Erasing):
     """One shop: its events, its models, its answers. Get one from `regard.open`.
 
     >>> import tempfile, pyarrow
