@@ -8,6 +8,7 @@ from fastapi.responses import Response
 
 from regard.console.frame import Frame
 from regard.console.visit import Reading, pages
+from regard.errors import InputError
 from regard.workspace import Workspace
 
 router = pages()
@@ -21,7 +22,10 @@ async def customers(visit: Reading) -> Response:
     """Whoever the search finds; one whole id goes straight to the customer."""
     text = visit.word("q")
     if visit.word("odd"):
-        return visit.show("customers_odd.html", **await visit.ask(odd, visit.server.shop, visit.frame))
+        try:
+            return visit.show("customers_odd.html", **await visit.ask(odd, visit.server.shop, visit.frame))
+        except InputError:  # nobody is there yet
+            return visit.show("nobody.html", title=visit.say("customers.odd"))
     found = await visit.ask(visit.server.shop.find, text, SHOWN)
     if text and not visit.part and len(found) == 1 and found[0].customer == text:
         return visit.go("/customer", id=text)

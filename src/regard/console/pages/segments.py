@@ -13,7 +13,7 @@ from regard.console.visit import Managing, Reading, pages
 from regard.customers.profile.fields import FIELDS
 from regard.customers.segments import Card
 from regard.customers.segments import words as told
-from regard.errors import UsageError
+from regard.errors import InputError, UsageError
 from regard.report.charts import bar
 from regard.report.speech import MISSING
 from regard.serving.problems import Problem, of
@@ -27,7 +27,10 @@ EXAMPLE = 'churn_30d > 0.4 and value_tier = "gold"'
 @router.get("/segments")
 async def segments(visit: Reading) -> HTMLResponse:
     """All segments."""
-    return visit.show("segments.html", **await visit.ask(groups, visit.server, visit.frame))
+    try:
+        return visit.show("segments.html", **await visit.ask(groups, visit.server, visit.frame))
+    except InputError:  # nobody is there yet
+        return visit.show("nobody.html", title=visit.say("nav.segments"))
 
 
 def groups(server: Server, f: Frame) -> dict[str, Any]:
@@ -161,7 +164,10 @@ def shown(card: Card, f: Frame) -> dict[str, Any]:
 async def new(visit: Reading) -> HTMLResponse:
     """The builder, with a rule in the address."""
     rule = visit.word("rule")
-    fields = await visit.ask(choices, visit.server, visit.frame)
+    try:
+        fields = await visit.ask(choices, visit.server, visit.frame)
+    except InputError:
+        return visit.show("nobody.html", title=visit.say("segments.new"))
     found = await visit.ask(met, visit.server, visit.frame, rule) if rule else None
     return visit.show("segment_new.html", rule=rule, fields=fields, found=found, example=EXAMPLE)
 
