@@ -16,6 +16,7 @@ import argparse
 import asyncio
 import itertools
 import json
+import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import asdict, dataclass
@@ -43,7 +44,8 @@ class Plan:
 
     Args:
         seconds: of each measurement. items, many: catalogue sizes. rate, slow: recommendations a second of either.
-        events: a second, sent in batches of 100 the open way. singles: posts of one event a second, likewise.
+        events: a second, sent in batches of 100 the open way. singles: posts of one event a second, likewise: half of the
+            most, or the wait at the door is all that is seen.
         changes: customers of whom an event is sent, to see it change their recommendations. people: new customers of
             whom five events each are sent, to see what they take of memory.
     """
@@ -54,7 +56,7 @@ class Plan:
     rate: float = 200.0
     slow: float = 20.0
     events: float = 10_000.0
-    singles: float = 2_000.0
+    singles: float = 1_000.0
     changes: int = 200
     people: int = 100_000
 
@@ -89,7 +91,9 @@ def measured(plan: Plan) -> dict[str, Any]:
             folder = make(Path(name) / "shop", items=items, customers=CUSTOMERS, events=EVENTS, width=WIDTH)
             for work in works:
                 with Process(folder) as process:
-                    found |= asyncio.run(_with_client(work, process, plan))
+                    fresh = asyncio.run(_with_client(work, process, plan))
+                print(json.dumps(fresh), file=sys.stderr, flush=True)
+                found |= fresh
     return found
 
 

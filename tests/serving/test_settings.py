@@ -40,10 +40,8 @@ def test_what_is_wrong_is_refused_with_a_word(table: dict[str, object], environm
 
 def test_they_stand_in_the_workspace_s_own_file(tmp_path: Path) -> None:
     shop = regard.init(tmp_path / "shop")
-    with (shop.folder / "regard.toml").open("a") as file:
-        file.write('\n[serve]\nport = 9000\nallowed_hosts = ["shop.example"]\n') if "[serve]" not in (
-            shop.folder / "regard.toml"
-        ).read_text() else file.write('port = 9000\nallowed_hosts = ["shop.example"]\n')
+    file = shop.folder / "regard.toml"
+    file.write_text(file.read_text().replace("[serve]\n", '[serve]\nport = 9000\nallowed_hosts = ["shop.example"]\n'))
     found = Settings.of(table=load(shop.folder).serve)
     assert (found.port, found.allowed_hosts) == (9000, ("shop.example",))
     save(load(shop.folder), shop.folder)

@@ -121,6 +121,7 @@ def test_events_and_answers_are_counted_by_what_became_of_them(client: TestClien
     event = {"customer": "C42", "behaviour": "view_item", "item": "a", "event_id": "e1"}
     client.post("/v1/events", json=[event, event, {"customer": "C42"}])
     client.post("/v1/recommendations", json={"customer": "C42"})
+    client.app.state.server.shop.impressions.flush()
     text = client.get("/metrics").text
     for status in ("accepted", "repeated", "refused"):
         assert f'regard_events_total{{status="{status}"}} 1.0' in text

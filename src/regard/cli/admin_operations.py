@@ -24,6 +24,13 @@ MOST = 10_000
 """Refused records that are sent again at once; the rest the next time."""
 
 
+STATES = {"candidate": "candidate", "serving": "serving", "previous": "previous", "refused": "refused"}
+"""What a state of a model is called."""
+
+STEPS = {"digests of parts": "digests of parts", "tables of live events": "tables of live events"}
+"""What a step of an upgrade is called."""
+
+
 def add_to(group: typer.Typer) -> None:
     """Register the commands of this file with `regard admin`."""
     models = typer.Typer(name="models", no_args_is_help=True, help="Which model answers.")
@@ -62,7 +69,11 @@ def _listed(out: Console, entries: list[Registered], current: Registered | None,
     for entry in entries:
         chosen = current is not None and current.id == entry.id
         made.add_row(
-            entry.id, entry.at[:16].replace("T", " "), say(entry.state), entry.why, style="bold" if chosen else ""
+            entry.id,
+            entry.at[:16].replace("T", " "),
+            say(STATES[entry.state]),
+            entry.why,
+            style="bold" if chosen else "",
         )
     out.print(made)
     if current is not None and current.state != "serving":
@@ -105,8 +116,8 @@ def backup(
 
     store = Store.open(folder)
     say, made = screen.speak(store.config.language), make(store, Path(to), link=link)
-    phrase = "backed up to {folder}: {files} files, {size} MB, version {version}"
-    screen.show(made.to_json(), lambda out: _archive(out, phrase, made, say))
+    said = say("backed up to {folder}: {files} files, {size} MB, version {version}", **_figures(made))
+    screen.show(made.to_json(), lambda out: out.print(said, soft_wrap=True))
 
 
 def verify(screen: Screen, archive: Backup) -> None:
@@ -116,8 +127,8 @@ def verify(screen: Screen, archive: Backup) -> None:
 
     found = check(Path(archive))
     say = screen.speak(load(Path(archive)).language)
-    phrase = "{folder} is whole: {files} files, {size} MB, version {version}, of {at}"
-    screen.show(found.to_json(), lambda out: _archive(out, phrase, found, say))
+    said = say("{folder} is whole: {files} files, {size} MB, version {version}, of {at}", **_figures(found))
+    screen.show(found.to_json(), lambda out: out.print(said, soft_wrap=True))
 
 
 def restore(
@@ -133,13 +144,16 @@ def restore(
 
     made = replace(make(Path(archive), Path(folder)), folder=folder)
     say = screen.speak(load(Path(folder)).language)
-    phrase = "restored {folder}: {files} files, {size} MB, version {version}, of {at}"
-    screen.show(made.to_json(), lambda out: _archive(out, phrase, made, say))
+    said = say("restored {folder}: {files} files, {size} MB, version {version}, of {at}", **_figures(made))
+    screen.show(made.to_json(), lambda out: out.print(said, soft_wrap=True))
 
 
-def _archive(out: Console, phrase: str, made: Archive, say: Words) -> None:
-    told = {"files": f"{made.files:,}", "size": f"{made.bytes / 1e6:,.1f}", "at": made.at, "version": made.version}
-    out.print(say(phrase, folder=made.folder, **told), soft_wrap=True)
+def _figures(made: Archive) -> dict[str, object]:
+    """What phrases about a backup name."""
+    return {
+        "folder": made.folder, "files": f"{made.files:,}", "size": f"{made.bytes / 1e6:,.1f}", "at": made.at,
+        "version": made.version,
+    }  # fmt: skip
 
 
 def upgrade(
@@ -158,7 +172,7 @@ def upgrade(
     say = screen.speak(load(Path(folder)).language)
     said = say("{folder} is up to date", folder=folder)
     if found.backup is not None:
-        done = say.joined(map(say, found.done))
+        done = say.joined(say(STEPS[step]) for step in found.done)
         said = say("upgraded: {done}; the workspace as it was: {backup}", done=done, backup=found.backup.folder)
     screen.show(found.to_json(), lambda out: out.print(said, soft_wrap=True))
 

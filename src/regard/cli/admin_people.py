@@ -19,6 +19,29 @@ if TYPE_CHECKING:
 Customer = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.", show_default=False)]
 
 
+PLACES = {
+    "events": "accepted events",
+    "covered": "events that came twice",
+    "rejected": "rows that were not accepted",
+    "customers": "customers tables",
+    "scores": "scores from outside",
+    "edges": "links with others",
+    "tail": "live events",
+    "refused": "live records that were refused",
+    "traits": "what was said of them live",
+    "consents": "what they said of being looked at",
+    "aliases": "ids joined to them",
+    "bots": "flags of robots",
+    "segment_members": "members of saved rules",
+    "segments": "members of segments",
+    "impressions": "lists that were shown",
+    "cache": "caches, made anew when asked",
+    "reports": "report pages and files of jobs",
+    "replies": "answers kept for repeated requests",
+}
+"""What a place of the inventory is called."""
+
+
 def add_to(group: typer.Typer) -> None:
     """Register the commands of this file with `regard admin`."""
     for name, function in (("erase", erase), ("export", export), ("separate", separate)):
@@ -122,27 +145,5 @@ def _erased(out: Console, proof: Proof, say: Words) -> None:
 def _places(out: Console, places: dict[str, int], say: Words) -> None:
     made = table(say("place"), say("rows"), right=(say("rows"),))
     for place, count in places.items():
-        name = say(
-            {
-                "events": "accepted events",
-                "covered": "events that came twice",
-                "rejected": "rows that were not accepted",
-                "customers": "customers tables",
-                "scores": "scores from outside",
-                "edges": "links with others",
-                "tail": "live events",
-                "refused": "live records that were refused",
-                "traits": "what was said of them live",
-                "consents": "what they said of being looked at",
-                "aliases": "ids joined to them",
-                "bots": "flags of robots",
-                "segment_members": "members of saved rules",
-                "segments": "members of segments",
-                "impressions": "lists that were shown",
-                "cache": "caches, made anew when asked",
-                "reports": "report pages and files of jobs",
-                "replies": "answers kept for repeated requests",
-            }[place]
-        )
-        made.add_row(name, f"{count:,}")
+        made.add_row(say(PLACES[place]), f"{count:,}")
     out.print(made)

@@ -66,6 +66,7 @@ def backup(store: Store, to: Path, *, link: bool = False) -> Archive:
         UsageError: `to` is there already, or lies within the workspace.
         WorkspaceError: a part is missing or damaged, the disk is full.
 
+    >>> import tempfile
     >>> store = Store.create(tempfile.mkdtemp() + "/shop")
     >>> archive = backup(store, Path(tempfile.mkdtemp()) / "monday")
     >>> archive.version, verify(Path(archive.folder)) == archive
