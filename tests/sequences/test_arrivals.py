@@ -70,7 +70,7 @@ def arrived(row: dict, number: int) -> Arrived:
     )  # fmt: skip
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=events, after=events)
 def test_a_log_and_what_arrived_later_are_the_log_of_all_of_it(
     tmp_path_factory, before: list[dict], after: list[dict]

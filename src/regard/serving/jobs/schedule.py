@@ -33,7 +33,7 @@ class Settings:
 
     Args:
         look_seconds: between two looks at whether something is due.
-        seal_rows: live events at which they are made a part of the store. They lie in SQLite until then, some 500 bytes
+        seal_rows: live events at which they are made a part of the store, one part's worth. They lie in SQLite until then, some 500 bytes
             each, and are read beside the parts by every question about everybody.
         seal_minutes: after which fewer are, too: questions about everybody (segments, what trends) know only parts.
         refresh_days: after which the model is refreshed; 0 = never.
@@ -44,7 +44,7 @@ class Settings:
     """
 
     look_seconds: float = 5.0
-    seal_rows: int = 50_000
+    seal_rows: int = 500_000
     seal_minutes: float = 15.0
     refresh_days: float = 7.0
     refresh_on_drift: bool = True
