@@ -239,10 +239,16 @@ def test_a_shop_with_seasons_is_foretold_as_well_as_by_the_best_of_each_column()
     assert change["decile_mape"]["interval"][0] <= 0 and found["metrics"]["ece"]["mean"] <= 0.03
 
 
-def test_who_buys_tomorrow_is_read_off_order_and_time_and_ordered_as_well_as_by_the_best_beside_it() -> None:
+def test_who_buys_tomorrow_is_read_off_order_and_time() -> None:
     found = _result("intent_taobao")
     assert not found["counting_is_enough"] and len(found["cuts"]) >= 3
-    assert found["differences"][found["best_baseline"]]["interval"][1] > 0
+    assert found["differences"][found["best_baseline"]]["interval"][1] > 0  # no worse than the best beside it
+
+
+@NOT_REACHED
+def test_who_buys_tomorrow_is_ordered_above_everything_beside_it() -> None:
+    found = _result("intent_taobao")
+    assert found["differences"][found["best_baseline"]]["interval"][0] > 0
 
 
 @NOT_REACHED

@@ -10,6 +10,7 @@ import pytest
 import regard
 from regard.errors import ConsentError, UsageError
 from regard.events.live.seal import seal
+from regard.workspace.recommending import Question
 
 
 def act(customer: str, item: str, at: int) -> dict[str, Any]:
@@ -79,3 +80,11 @@ def test_an_erased_customer_is_nobody_to_whoever_read_the_store_before(shop: reg
     assert [row["item"] for row in shop.export("c0")["places"]["tail"]] == ["z"]
     with pytest.raises(UsageError, match="empty id"):
         shop.erase(" ")
+
+
+def test_what_was_shown_a_moment_ago_is_erased_too(shop: regard.Workspace) -> None:
+    shop.serve(Question(customer="ann", n=2))
+    shop.erase("ann")
+    shop.impressions.flush()
+    assert shop.impressions.of(["ann"]) == []
+    shop.impressions.close()
